@@ -1,8 +1,8 @@
 """Lets a source checkout import `tinygrad_edu.nn` and `tinygrad_edu.viz` from their sibling folders.
 
 In the repository `nn/` and `viz/` stand beside `tinygrad_edu/`; an installation has them inside it. Only the first
-case needs help: a finder, asked last of all, that answers for exactly these two names. Python itself then finds their
-sub-packages.
+case needs help: a finder that answers for exactly these two names. It is asked first, so that one checkout never takes
+the folders of another that is installed in editable mode. Python itself then finds the sub-packages.
 """
 
 import sys
@@ -37,6 +37,6 @@ def in_checkout() -> bool:
 
 
 def install() -> None:
-    """Append the finder to `sys.meta_path`, once, if this is a checkout."""
+    """Put the finder first on `sys.meta_path`, once, if this is a checkout."""
     if in_checkout() and not any(isinstance(finder, SiblingFinder) for finder in sys.meta_path):
-        sys.meta_path.append(SiblingFinder())
+        sys.meta_path.insert(0, SiblingFinder())

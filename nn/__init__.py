@@ -1,0 +1,1 @@
+"""Neural networks on the engine: modules, losses, optimizers, data, training."""

@@ -1,0 +1,25 @@
+"""Data to learn from: real digits, toy problems in the plane, CSV files, and what one does with them before training.
+
+Nothing here imports the engine: features are plain arrays, labels plain integers.
+"""
+
+from .batches import Standardizer, minibatches, one_hot, standardize, train_test_split
+from .embedded import digits
+from .table import Table, load_csv
+from .toy import blobs, circles, moons, spirals, xor
+
+__all__ = [
+    "digits",
+    "moons",
+    "circles",
+    "spirals",
+    "xor",
+    "blobs",
+    "load_csv",
+    "Table",
+    "train_test_split",
+    "minibatches",
+    "standardize",
+    "Standardizer",
+    "one_hot",
+]
