@@ -354,7 +354,7 @@ def _leaf_data(data: Any) -> Any:
     if isinstance(data, Node):
         raise DTypeError("expected numbers, got a Value: use it as it is, or Value(v.data) to start a new graph")
     data = as_operand(data)
-    if isinstance(data, float):  # a Python number, or np.float64
+    if isinstance(data, (float, np.integer, np.bool_)):  # np.float64 is a float too
         return float(data)
     return np.array(data, dtype=data.dtype if data.dtype.kind == "f" else np.float64)
 
