@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+
+from tinygrad_edu import Value
+from tinygrad_edu.errors import ArgumentError, ShapeError
+from tinygrad_edu.nn import Dense, Dropout, Flatten, ReLU, Sequential
+from tinygrad_edu.nn.layers import ACTIVATIONS
+from tinygrad_edu.nn.module import Module
+
+REFERENCE = {
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "softmax": lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
+    "log_softmax": lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True)),
+}
+
+
+def slope(f, x, at, h=1e-6):
+    """Central difference of a scalar function by one entry of x, an array that is put back."""
+    old = x[at]
+    x[at] = old + h
+    high = f()
+    x[at] = old - h
+    low = f()
+    x[at] = old
+    return (high - low) / (2 * h)
+
+
+def test_dense_is_x_times_weight_plus_bias(rng):
+    layer, x = Dense(3, 2, rng=0), rng.normal(size=(5, 3))
+    layer.bias.data[:] = [1.0, -1.0]
+    np.testing.assert_array_equal(layer(x).data, x @ layer.weight.data + [1.0, -1.0])
+    assert [name for name, _ in Dense(3, 2, bias=False).named_parameters()] == ["weight"]
+
+
+def test_dense_takes_vectors_stacks_lists_and_values(rng):
+    layer, x = Dense(3, 2, rng=0), rng.normal(size=(4, 5, 3))
+    assert layer(x).shape == (4, 5, 2)
+    assert layer(Value(x)).shape == (4, 5, 2)
+    assert layer(x[0, 0]).shape == (2,)
+    assert layer(x[0, 0].tolist()).shape == (2,)
+
+
+def test_gradients_of_dense_agree_with_finite_differences(rng):
+    model, x = Sequential(Dense(3, 4, activation="tanh", rng=0), Dense(4, 2, rng=1)), rng.normal(size=(5, 3))
+
+    def loss():
+        return (model(x) ** 2).sum()
+
+    loss().backward()
+    for parameter in model.parameters():
+        for at in np.ndindex(parameter.shape):
+            numeric = slope(lambda: loss().item(), parameter.data, at)
+            assert parameter.grad[at] == pytest.approx(numeric, rel=1e-6, abs=1e-8)
+
+
+def test_dense_on_the_wrong_width_names_the_layer_expected_and_got():
+    model = Sequential(Dense(3, 4), Dense(5, 2))
+    with pytest.raises(ShapeError, match=r"Dense 'layer1': expected an input of shape \(..., 5\), got \(6, 4\)"):
+        model(np.ones((6, 3)))
+
+
+def test_a_float32_layer_stays_float32():
+    layer = Dense(2, 2, activation="sigmoid", rng=0, dtype=np.float32)
+    out = layer(np.ones((3, 2), dtype=np.float32))
+    out.sum().backward()
+    assert out.dtype == layer.weight.grad.dtype == layer.bias.grad.dtype == np.float32
+
+
+def test_one_seed_gives_equal_layers_and_one_generator_different_ones():
+    np.testing.assert_array_equal(Dense(3, 3, rng=1).weight.data, Dense(3, 3, rng=1).weight.data)
+    rng = np.random.default_rng(1)
+    assert not np.array_equal(Dense(3, 3, rng=rng).weight.data, Dense(3, 3, rng=rng).weight.data)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Dense(2, 2, activation="rleu"),
+        lambda: Dense(2, 2, init="zero"),
+        lambda: Dense(0, 2),
+        lambda: Dense(2, True),
+        lambda: Dense(2, 2, activation=ReLU),
+        lambda: Dropout(1.0),
+        lambda: Dropout(-0.1),
+        lambda: Sequential(ReLU),
+        lambda: Sequential(Dense(2, 2), "relu"),
+    ],
+)
+def test_arguments_that_make_no_layer_are_refused(make):
+    with pytest.raises(ArgumentError):
+        make()
+
+
+def test_an_unknown_activation_lists_those_there_are_and_a_class_is_asked_to_be_called():
+    with pytest.raises(ArgumentError, match="there are relu, sigmoid, tanh, softmax, log_softmax"):
+        Dense(2, 2, activation="rleu")
+    with pytest.raises(ArgumentError, match=r"did you mean ReLU\(\)\?"):
+        Sequential(Dense(2, 2), ReLU)
+
+
+@pytest.mark.parametrize("key", sorted(ACTIVATIONS))
+def test_every_activation_is_a_name_a_layer_and_its_function(key, rng):
+    x = rng.normal(size=(4, 3))
+    layer, dense = ACTIVATIONS[key](), Dense(3, 3, activation=key, rng=0)
+    expected = REFERENCE[key]
+    np.testing.assert_allclose(layer(Value(x)).data, expected(x), rtol=1e-13)
+    np.testing.assert_allclose(dense(x).data, expected(x @ dense.weight.data), rtol=1e-12)
+    assert layer.parameters() == []
+    assert repr(layer) == f"{type(layer).__name__}()"
+
+
+def test_an_activation_may_be_any_function_or_a_layer(rng):
+    x = rng.normal(size=(4, 3))
+    for activation in (np.tanh, ACTIVATIONS["tanh"]()):
+        np.testing.assert_array_equal(
+            Dense(3, 3, activation=activation, rng=0)(x).data, Dense(3, 3, activation="tanh", rng=0)(x).data
+        )
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 3), (4,), (0, 2, 3), (4, 0)])
+def test_flatten_keeps_the_batch(shape):
+    assert Flatten()(Value(np.zeros(shape))).shape == (shape[0], int(np.prod(shape[1:])))
+
+
+def test_flatten_of_a_single_number_is_an_error():
+    with pytest.raises(ShapeError, match="first axis is the batch"):
+        Flatten()(3.0)
+
+
+def test_dropout_drops_its_share_keeps_the_mean_and_gives_the_same_factor_to_the_gradient():
+    layer, x = Dropout(0.3, rng=0), Value(np.ones(100_000))
+    out = layer(x)
+    assert set(np.unique(out.data)) == {0.0, 1 / 0.7}
+    assert np.mean(out.data == 0) == pytest.approx(0.3, abs=0.01)
+    out.sum().backward()
+    np.testing.assert_array_equal(x.grad, out.data)
+
+
+def test_dropout_draws_anew_at_each_call():
+    layer, x = Dropout(0.5, rng=0), np.ones(50)
+    assert not np.array_equal(layer(x), layer(x))
+
+
+def test_dropout_is_off_in_eval_and_at_probability_zero():
+    x = Value(np.ones(10))
+    assert Dropout(0.5, rng=0).eval()(x) is x
+    assert Dropout(0.0)(x) is x
+
+
+def test_dropout_leaves_float32_alone():
+    assert Dropout(0.5, rng=0)(np.ones(4, dtype=np.float32)).dtype == np.float32
+
+
+def test_sequential_is_indexed_sliced_counted_iterated_and_extended():
+    a, b, c = Dense(2, 2), ReLU(), Dense(2, 1)
+    model = Sequential([a, b])
+    model.add(c)
+    assert (len(model), model[0], model[-1], list(model)) == (3, a, c, [a, b, c])
+    assert list(model[1:]) == [b, c]
+    assert isinstance(model[1:], Sequential)
+
+
+def test_a_layer_of_ones_own_works_among_the_others(rng):
+    class Twice(Module):
+        def forward(self, x):
+            return x + x
+
+    x = rng.normal(size=(2, 3))
+    np.testing.assert_array_equal(Sequential(Twice(), Twice())(Value(x)).data, 4 * x)
