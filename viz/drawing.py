@@ -1,0 +1,199 @@
+"""`draw`: the picture of a graph, and what one can do with it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from tinygrad_edu.errors import ArgumentError
+from tinygrad_edu.viz.compose import compose
+from tinygrad_edu.viz.dot import to_dot
+from tinygrad_edu.viz.files import check_free, write_whole
+from tinygrad_edu.viz.folding.fold import Fold, plan
+from tinygrad_edu.viz.folding.outline import outline
+from tinygrad_edu.viz.picture import Picture
+from tinygrad_edu.viz.render import FORMATS, check_renderer, render
+from tinygrad_edu.viz.text import count_text
+
+Direction = Literal["LR", "TB"]
+RendererName = Literal["auto", "dot", "pygraphviz", "builtin"]
+FOLDS = (True, False, "auto", "scopes", "repeats")
+DIRECTIONS = ("LR", "TB")
+
+
+class Drawing:
+    """A drawn graph: shows itself in a notebook, and writes itself to a file.
+
+    Attributes
+    ----------
+    picture : Picture
+        What is drawn, before any format.
+    renderer : str
+        What lays it out: "auto", "dot", "pygraphviz" or "builtin".
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Value
+    >>> from tinygrad_edu.viz import draw
+    >>> a = Value(3.0, name="a")
+    >>> draw(a * a)
+    Drawing(2 values, 1 operation, 3 edges)
+    """
+
+    def __init__(self, picture: Picture, renderer: str = "auto") -> None:
+        check_renderer(renderer)
+        self.picture = picture
+        self.renderer = renderer
+        self._source: str | None = None
+        self._svg: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The DOT text."""
+        if self._source is None:
+            self._source = to_dot(self.picture)
+        return self._source
+
+    @property
+    def notes(self) -> list[str]:
+        """What was folded, one sentence each; empty if every node is drawn."""
+        return list(self.picture.notes)
+
+    def svg(self) -> str:
+        """The picture as the text of one <svg> element; needs nothing installed unless a renderer was chosen."""
+        if self._svg is None:
+            self._svg = render(self.picture, self.source, "svg", self.renderer).decode()
+        return self._svg
+
+    def render(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write the picture to a file; its suffix names the format (.svg .png .pdf .dot .gv).
+
+        Parameters
+        ----------
+        path : str or Path
+        overwrite : bool
+            Whether a file that is already there may be replaced.
+
+        Returns
+        -------
+        Path
+            Where it was written.
+
+        Raises
+        ------
+        ArgumentError
+            If the suffix names no format; lists those that exist.
+        OutputExistsError
+            If the file is there and `overwrite` is false.
+        MissingDependencyError
+            If nothing that is installed writes this format; SVG and DOT always work.
+        """
+        path = Path(path)
+        suffix = path.suffix[1:].lower()
+        if suffix not in FORMATS:
+            listed = " ".join(f".{one}" for one in FORMATS)
+            raise ArgumentError(f"{path.name!r} does not say in which format to draw; end the name in one of {listed}")
+        check_free(path, overwrite)
+        content = self.svg().encode() if suffix == "svg" else render(self.picture, self.source, suffix, self.renderer)
+        return write_whole(path, content, overwrite)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> dict[str, str]:
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        parts = [
+            count_text(len(self.picture.boxes), "value"),
+            count_text(len(self.picture.circles), "operation"),
+            count_text(len(self.picture.edges), "edge"),
+        ]
+        return f"Drawing({', '.join(parts + ['folded'] * bool(self.picture.notes))})"
+
+
+def draw(
+    root: Any,
+    *,
+    direction: Direction = "LR",
+    title: str = "",
+    gradients: bool = True,
+    local: bool = False,
+    fold: Fold = "auto",
+    max_nodes: int = 120,
+    renderer: RendererName = "auto",
+) -> Drawing:
+    """The drawing of everything `root` was computed from.
+
+    Every value is a box with its name, number (arrays: a few, dtype and shape) and gradient, every operation a circle,
+    every operand an edge, so `a * a` has two. Scopes are frames. A graph too large to read is folded, first by scope,
+    then by repeating structure, and the picture says what was folded.
+
+    Parameters
+    ----------
+    root : Value, or several
+        What to draw, such as a loss.
+    direction : {"LR", "TB"}
+        Left to right or top to bottom.
+    title : str
+    gradients : bool
+        Show the gradient under each value ("not computed" before a backward pass).
+    local : bool
+        Write each operation's local derivative on its operands' edges, in symbols and numbers.
+    fold : {"auto", "scopes", "repeats"} or bool
+        "auto" (or True) folds only what has more than `max_nodes` nodes; "scopes" always folds the innermost scopes,
+        and more if that is still too large; "repeats" folds repetition but no scope as such; False draws every node.
+    max_nodes : int
+        How many values a readable picture has.
+    renderer : {"auto", "dot", "pygraphviz", "builtin"}
+        What lays the picture out; "auto" takes the first that is there.
+
+    Returns
+    -------
+    Drawing
+
+    Raises
+    ------
+    ArgumentError
+        If `root` is not a Value, or an option is none of those above.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Value
+    >>> from tinygrad_edu.viz import draw
+    >>> a, b = Value(2.0, name="a"), Value(3.0, name="b")
+    >>> loss = a * b + a
+    >>> loss.backward()
+    >>> drawing = draw(loss, title="two uses of a")
+    >>> drawing
+    Drawing(4 values, 2 operations, 6 edges)
+    >>> drawing.svg().startswith("<svg")
+    True
+    """
+    roots = _roots(root)
+    _check("direction", direction, DIRECTIONS)
+    _check("fold", fold, FOLDS)
+    if max_nodes < 1:
+        raise ArgumentError(f"max_nodes must be at least 1, got {max_nodes}")
+    check_renderer(renderer)
+    folded = plan(outline(roots), fold, max_nodes)
+    return Drawing(compose(folded, title, direction, gradients, local, max_nodes), renderer)
+
+
+def _roots(root: Any) -> list[Any]:
+    """The nodes to draw."""
+    roots = list(root) if isinstance(root, (list, tuple)) else [root]
+    wrong = [one for one in roots if not (hasattr(one, "parents") and hasattr(one, "op"))]
+    if wrong or not roots:
+        came = type(wrong[0]).__name__ if wrong else "an empty sequence"
+        raise ArgumentError(
+            f"draw takes a Value (such as a loss) or several, got {came}; "
+            "for a model, draw what it returns: draw(model(x))"
+        )
+    return roots
+
+
+def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
+        raise ArgumentError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -1,0 +1,1 @@
+"""Folding: how a graph too large to read becomes a picture of a hundred boxes."""

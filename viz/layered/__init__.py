@@ -1,0 +1,1 @@
+"""The built-in layout: a picture in layers, without Graphviz."""

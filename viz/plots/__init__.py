@@ -1,0 +1,1 @@
+"""Plots of training, decisions and predictions, with matplotlib."""

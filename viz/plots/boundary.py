@@ -1,0 +1,134 @@
+"""What a classifier of two features decides, as a map."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_edu.errors import ShapeError
+from tinygrad_edu.mode import no_grad
+from tinygrad_edu.viz.plots.figures import COLOURS, MARKS, new_figure, saved
+from tinygrad_edu.viz.text import clean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot_boundary(
+    predict: Any,
+    X: Any,
+    y: Any,
+    path: str | Path | None = None,
+    *,
+    resolution: int = 160,
+    title: str = "",
+    names: Sequence[str] = ("x1", "x2"),
+    overwrite: bool = False,
+) -> "Figure":
+    """What a classifier of two features decides, everywhere in the plane, with the data on top.
+
+    Parameters
+    ----------
+    predict : callable
+        A model or function from an array of shape (points, 2) to class scores (points, classes), one score per point
+        (its sign decides), or class labels. A model that takes one point at a time (`nn.MLP`) works too.
+    X : array, shape (points, 2)
+    y : int array, shape (points,)
+    path : str or Path, optional
+        Where to save the figure as well.
+    resolution : int
+        How many points to ask for along each axis.
+    title : str
+    names : two str
+        What the axes show.
+    overwrite : bool
+        Whether a file at `path` may be replaced.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ShapeError
+        If `X` is not (points, 2), or `y` has another length.
+
+    Examples
+    --------
+    >>> points = np.array([[-1.0, 0.0], [1.0, 0.0]])
+    >>> figure = plot_boundary(lambda x: x[:, 0], points, [0, 1], resolution=10)
+    >>> figure.axes[0].get_xlabel()
+    'x1'
+    """
+    points, labels = np.asarray(X, dtype=float), np.asarray(y)
+    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != (len(points),) or not len(points):
+        raise ShapeError(
+            f"plot_boundary draws two features: X must have shape (points, 2) and y (points,), got {points.shape} and "
+            f"{labels.shape}"
+        )
+    classes = np.unique(labels)
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.1 * np.where(high > low, high - low, 1.0)
+    across, up = (np.linspace(low[k] - margin[k], high[k] + margin[k], resolution) for k in (0, 1))
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    decided = _decide(_scores(predict, grid), classes).reshape(resolution, resolution)
+
+    figure = new_figure(5.4, 4.6)
+    axes = figure.add_subplot(1, 1, 1)
+    shown = [COLOURS[number % len(COLOURS)] for number in range(len(classes))]
+    tints = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in shown])
+    faded = 255 - (255 - tints) // 4
+    extent = (across[0], across[-1], up[0], up[-1])
+    axes.imshow(faded[decided], extent=extent, origin="lower", aspect="auto", interpolation="nearest")
+    for number in range(len(classes)):
+        if 0 < np.count_nonzero(decided == number) < decided.size:
+            axes.contour(across, up, decided == number, levels=[0.5], colors="#333333", linewidths=1.0)
+    for number, one in enumerate(classes):
+        mine = points[labels == one]
+        mark, colour = MARKS[number % len(MARKS)], shown[number]
+        axes.scatter(
+            mine[:, 0],
+            mine[:, 1],
+            s=26,
+            c=colour,
+            marker=mark,
+            edgecolors="white",
+            linewidths=0.6,
+            label=f"class {one}",
+        )
+    axes.set_xlabel(clean(names[0]))
+    axes.set_ylabel(clean(names[1]))
+    axes.set_title(clean(title, 100))
+    axes.legend(loc="upper right", framealpha=0.9)
+    return saved(figure, path, overwrite)
+
+
+def _scores(predict: Callable[[Any], Any], grid: np.ndarray) -> np.ndarray:
+    """What the model says of each point, asked all at once or, if it takes single points, one by one."""
+    with no_grad():
+        try:
+            answer = _numbers(predict(grid))
+            if answer.shape[:1] == (len(grid),):
+                return answer
+        except (TypeError, ValueError):  # a model of scalars refuses a whole array
+            pass
+        return np.stack([_numbers(predict(list(map(float, point)))) for point in grid])
+
+
+def _numbers(answer: Any) -> np.ndarray:
+    """Plain numbers from an array, a Value, or a list of Values."""
+    if isinstance(answer, (list, tuple)):
+        return np.array([_numbers(one) for one in answer])
+    return np.asarray(getattr(answer, "data", answer) if not isinstance(answer, np.ndarray) else answer)
+
+
+def _decide(scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The position in `classes` of each point's class."""
+    scores = scores.reshape(len(scores), -1)
+    if scores.shape[1] > 1:
+        return np.asarray(scores.argmax(axis=1))
+    flat = scores[:, 0]
+    if flat.dtype.kind in "iub":  # labels already
+        return np.searchsorted(classes, flat)
+    return (flat > 0).astype(int)
