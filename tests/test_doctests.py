@@ -14,7 +14,7 @@ import tinygrad_edu
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # Modules whose examples need an optional package: skipped where it is missing, and only there.
-NEEDS: dict[str, str] = {}
+NEEDS = {f"tinygrad_edu.viz.plots.{name}": "matplotlib" for name in ("boundary", "curves", "figures", "predictions")}
 
 
 def module_names():

@@ -7,7 +7,7 @@ import pytest
 from tinygrad_edu import Value, scope
 from tinygrad_edu.viz import draw
 from tinygrad_edu.viz.layered.layout import lay_out
-from tinygrad_edu.viz.layered.layout.rows import crossings, settle
+from tinygrad_edu.viz.layered.rows import crossings, settle
 from tinygrad_edu.viz.style import SMALL
 from tinygrad_edu.viz.text import width
 
@@ -185,7 +185,7 @@ def test_everything_is_inside_the_picture(laid):
 
 
 def test_words_fit_their_boxes(laid):
-    from tinygrad_edu.viz.layered.layout.measure import row_height, row_width
+    from tinygrad_edu.viz.layered.measure import row_height, row_width
 
     _, layout = laid
     for key, block in layout.blocks.items():
