@@ -4,7 +4,7 @@
 it never touches `.grad`, and with Values as gradients its own work is recorded.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ import numpy as np
 from tinygrad_edu.errors import ArgumentError, GradientError, ShapeError
 from tinygrad_edu.graph import topological
 from tinygrad_edu.kinds import fit
-from tinygrad_edu.op import CONSTANT, LEAF, Node, as_operand, constant
+from tinygrad_edu.mode import current_mode
+from tinygrad_edu.op import CONSTANT, LEAF, Node, Operation, as_operand, constant
+from tinygrad_edu.watch import HOOKED, check_rule, describe, run_hooks
 
 Keep = Literal["all", "leaves"]
 
@@ -26,8 +28,8 @@ def backward(root: Node, gradient: Any = None, keep: Keep = "all", create_graph:
             f"backward: this value ({root.op.name}) depends on nothing differentiable: it was computed under no_grad, "
             "from plain numbers only, or by an operation without a derivative. Build it from Values outside no_grad()."
         )
-    if create_graph:
-        _into_slots_recorded(root, gradient, keep == "all")
+    if create_graph or HOOKED or current_mode().anomaly is not None:
+        _into_slots_with_care(root, gradient, keep == "all", create_graph)
     else:
         _into_slots(root, _seed(root, gradient), keep == "all")
 
@@ -78,20 +80,31 @@ def _into_slots(root: Node, seed: Any, keep_all: bool) -> None:
                 c = d = None
                 try:
                     if b is None:
-                        if a.op is CONSTANT:
-                            continue
-                        c = along[0](g, node.data, x)
-                        if c.__class__ is not float or x.__class__ is not float:
-                            c = _settle(c, op, x, g, a.grad is None and (keep_all or a.op is LEAF))
+                        if a.op is not CONSTANT:
+                            c = along[0](g, node.data, x)
+                            k = c.__class__
+                            if k is not x.__class__ or (
+                                k is not float
+                                and (c.shape != x.shape or c.dtype is not x.dtype or c is g or c.base is not None)
+                            ):
+                                c = _settle(c, op, x, g, a.grad is None and (keep_all or a.op is LEAF))
                     else:
                         y = b.data
                         if a.op is not CONSTANT:
                             c = along[0](g, node.data, x, y)
-                            if c.__class__ is not float or x.__class__ is not float:
+                            k = c.__class__
+                            if k is not x.__class__ or (
+                                k is not float
+                                and (c.shape != x.shape or c.dtype is not x.dtype or c is g or c.base is not None)
+                            ):
                                 c = _settle(c, op, x, g, a.grad is None and (keep_all or a.op is LEAF))
                         if b.op is not CONSTANT:
                             d = along[1](g, node.data, x, y)
-                            if d.__class__ is not float or y.__class__ is not float:
+                            k = d.__class__
+                            if k is not y.__class__ or (
+                                k is not float
+                                and (d.shape != y.shape or d.dtype is not y.dtype or d is g or d.base is not None)
+                            ):
                                 d = _settle(d, op, y, g, b.grad is None and (keep_all or b.op is LEAF))
                 except (ArithmeticError, ValueError):
                     if not _all_floats(node):
@@ -144,11 +157,10 @@ def _consumers_last(root: Node) -> list[Node]:
 def _contribute(node: Node, g: Any, xs: list[Any], out: Any, keep_all: bool) -> None:
     """Add what `node` hands to each of its parents to their `.grad`."""
     op, params = node.op, node.params
-    contributions = [
-        None if parent.op is CONSTANT or not op.has_rule(i) else op.pull(i, g, out, xs, params)
-        for i, parent in enumerate(node.parents)
-    ]
-    for parent, c in zip(node.parents, contributions, strict=True):
+    parents = node.parents
+    wanted = [i for i, parent in enumerate(parents) if parent.op is not CONSTANT and op.has_rule(i)]
+    for i, c in zip(wanted, op.pull_each(wanted, g, out, xs, params), strict=True):
+        parent = parents[i]
         if c is not None:
             total = _settle(c, op, parent.data, g, keep_all or parent.op is LEAF)
             parent.grad = total if parent.grad is None else parent.grad + total
@@ -164,11 +176,9 @@ def _settle(c: Any, op: Any, x: Any, g: Any, keep: bool) -> Any:
         c = fit(c, op, x)
     if c.__class__ is float:
         return x.dtype.type(c)
-    if c.dtype is not x.dtype and c.dtype != x.dtype:
+    if c.dtype != x.dtype:
         return c.astype(x.dtype)
-    if keep and (c is g or c.base is not None):
-        return c.copy()
-    return c
+    return c.copy() if keep and (c is g or c.base is not None) else c
 
 
 def _all_floats(node: Node) -> bool:
@@ -180,27 +190,28 @@ def _wide(node: Node) -> list[Any]:
     return [np.float64(parent.data) for parent in node.parents]
 
 
-def describe(node: Node) -> str:
-    """A node in an error message: operation, name, shapes, and its line if that was recorded."""
-    shapes = ", ".join(str(np.shape(parent.data)) for parent in node.parents)
-    name = f" {node.name!r}" if node.name else ""
-    line = f", made at {node.line}" if node.line else ""
-    return f"{node.op.name}{name}: operands of shape {shapes} -> {np.shape(node.data)}{line}"
-
-
 def pull_back(
-    seeds: Mapping[Node, Any], needed: Collection[Node] | None = None, create_graph: bool = False
+    order: Sequence[Node],
+    seeds: Mapping[Node, Any],
+    *,
+    needed: Collection[Node] | None = None,
+    create_graph: bool = False,
+    keep_all: bool = False,
 ) -> dict[Node, Any]:
-    """Gradients of every node below the roots, in a dict; `.grad` is not touched.
+    """Gradients of the nodes below the roots, in a dict; `.grad` is not touched.
 
     Parameters
     ----------
+    order : sequence of nodes
+        The nodes to go through, operands before consumers; those elsewhere collect and hand on nothing.
     seeds : mapping of root to gradient
         With `create_graph`, gradients may be Values.
     needed : set of nodes, optional
         Only these receive gradients; all non-constant ones if not given.
     create_graph : bool
         Run the rules on Values, so that the gradients can be differentiated again.
+    keep_all : bool
+        Keep the gradients of nodes that handed theirs on.
 
     Returns
     -------
@@ -208,56 +219,109 @@ def pull_back(
         Arrays may be shared between entries: copy before handing them out.
     """
     grads: dict[Node, Any] = dict(seeds)
-    node: Node
-    for node in reversed(topological(list(seeds))):
+    anomaly, hooked = current_mode().anomaly, bool(HOOKED)
+    for node in reversed(order):
         g = grads.get(node)
-        if g is None or node.op.terminal:
+        if g is None:
+            continue
+        if hooked:
+            g = grads[node] = run_hooks(node, g)
+        op = node.op
+        if op.terminal:
             continue
         try:
-            for parent, c in _contributions(node, g, needed, create_graph):
-                c = fit(c, node.op, parent.data)
-                dtype = getattr(parent.data, "dtype", None)
-                if dtype is not None and np.result_type(c) != dtype:
-                    c = c.astype(dtype) if hasattr(c, "astype") else dtype.type(c)
-                grads[parent] = c if parent not in grads else grads[parent] + c
+            for i, parent, c in _contributions(node, g, needed, create_graph):
+                if anomaly is not None:
+                    check_rule(node, i, g, c, anomaly, "backward")
+                if create_graph:
+                    c = settle_recorded(c, op, parent)
+                elif c.__class__ is not float or parent.data.__class__ is not float:
+                    c = _settle(c, op, parent.data, g, False)
+                grads[parent] = grads[parent] + c if parent in grads else c
         except Exception as error:
             error.add_note(f"in the backward rule of {describe(node)}")
             raise
+        if not keep_all:
+            del grads[node]
     return grads
 
 
 def _contributions(
     node: Node, g: Any, needed: Collection[Node] | None, create_graph: bool
-) -> list[tuple[Node, Any]]:
+) -> list[tuple[int, Node, Any]]:
+    """What `node` hands to its operands, with their positions and themselves."""
     op, params, parents = node.op, node.params, node.parents
     wanted = [
         i
         for i, parent in enumerate(parents)
         if (parent.op is not CONSTANT if needed is None else parent in needed) and op.has_rule(i)
     ]
-    xs: Sequence[Any]
+    if op.along is not None and not create_graph:  # the bulk of every graph, without ceremony
+        try:
+            xs = [parent.data for parent in parents]
+            quick = [(i, parents[i], op.along[i](g, node.data, *xs)) for i in wanted]
+            if not any(c.__class__ is complex for _, _, c in quick):
+                return quick
+        except (ArithmeticError, ValueError):
+            pass
     if create_graph:
-        xs = [parent.data if parent.op is CONSTANT else parent for parent in parents]
-        return [(parents[i], op.pull(i, g, node, xs, params)) for i in wanted]
-    xs = [parent.data for parent in parents]
+        found = op.pull_each(wanted, g, node, as_recorded(node), params)
+    else:
+        found = at_data(node, lambda out, xs, wide: op.pull_each(wanted, wide(g), out, xs, params))
+    return [(i, parents[i], c) for i, c in zip(wanted, found, strict=True) if c is not None]
+
+
+def as_recorded(node: Node) -> list[Any]:
+    """The operands as a rule gets them whose own work is recorded: constants as plain data."""
+    return [parent.data if parent.op is CONSTANT else parent for parent in node.parents]
+
+
+def at_data(node: Node, rules: Callable[[Any, list[Any], Callable[[Any], Any]], list[Any]]) -> list[Any]:
+    """``rules(out, operands, wide)`` on the data of a node; where Python floats give up, on NumPy's.
+
+    `wide` makes a gradient or tangent one of NumPy's floats as well, for which 1/0 is inf and not an error.
+    """
+    xs = [parent.data for parent in node.parents]
     try:
-        found = [(parents[i], op.pull(i, g, node.data, xs, params)) for i in wanted]
-        if not any(isinstance(c, complex) for _, c in found):
+        found = rules(node.data, xs, lambda g: g)
+        if not any(c.__class__ is complex for c in found):
             return found
     except (ArithmeticError, ValueError):
         if not _all_floats(node):
             raise
-    return [(parents[i], op.pull(i, np.float64(g), np.float64(node.data), _wide(node), params)) for i in wanted]
+    return rules(np.float64(node.data), [np.float64(x) for x in xs], lambda g: None if g is None else np.float64(g))
 
 
-def _into_slots_recorded(root: Node, gradient: Any, keep_all: bool) -> None:
-    seed = gradient if isinstance(gradient, Node) else constant(root, _seed(root, gradient))
-    if np.shape(seed.data) != np.shape(root.data):
-        _seed(root, seed.data)  # raises, with the shapes
-    grads = pull_back({root: seed}, create_graph=True)
-    for node, g in grads.items():
-        g = g if isinstance(g, Node) else constant(root, g)
-        if node.op is LEAF:
-            node.grad = g if node.grad is None else node.grad + g
-        elif node.op is not CONSTANT:
+def settle_recorded(c: Any, op: Operation, x: Node) -> Any:
+    """A contribution to `x`, which may be a Value, in the shape and dtype of `x`."""
+    c = fit(c, op, x.data)
+    dtype = getattr(x.data, "dtype", None)
+    if dtype is None or np.result_type(c) == dtype:
+        return c
+    return c.astype(dtype) if hasattr(c, "astype") else dtype.type(c)
+
+
+def _into_slots_with_care(root: Node, gradient: Any, keep_all: bool, create_graph: bool) -> None:
+    """One pass that may be recorded, calls hooks and looks for NaN, and fills the slots at its end."""
+    if create_graph:
+        seed = gradient if isinstance(gradient, Node) else constant(root, _seed(root, gradient))
+        if np.shape(seed.data) != np.shape(root.data):
+            _seed(root, seed.data)  # raises, with the shapes
+    else:
+        seed = _seed(root, gradient)
+    order = topological(root)
+    grads = pull_back(order, {root: seed}, create_graph=create_graph, keep_all=keep_all)
+    for node in order:
+        if node.op is CONSTANT:
+            continue
+        g = grads.get(node)
+        if g is not None:
+            g = (g if isinstance(g, Node) else constant(root, g)) if create_graph else _own(g)
+        if node.op is not LEAF:
             node.grad = g if keep_all else None
+        elif g is not None:
+            node.grad = g if node.grad is None else node.grad + g
+
+
+def _own(g: Any) -> Any:
+    return g.copy() if isinstance(g, np.ndarray) else g

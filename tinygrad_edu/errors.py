@@ -6,6 +6,8 @@ A message says what was expected, what came, and what to do about it.
 import importlib
 from types import ModuleType
 
+import numpy as np
+
 
 class TinygradEduError(Exception):
     """The root of all errors that tinygrad_edu raises on purpose."""
@@ -13,6 +15,10 @@ class TinygradEduError(Exception):
 
 class ShapeError(TinygradEduError, ValueError):
     """Array shapes that do not fit together."""
+
+
+class LinearAlgebraError(TinygradEduError, np.linalg.LinAlgError):
+    """A matrix that cannot be inverted or factorised as asked (singular, not positive definite)."""
 
 
 class DTypeError(TinygradEduError, TypeError):
@@ -25,6 +31,18 @@ class GradientError(TinygradEduError, RuntimeError):
 
 class NotDifferentiableError(TinygradEduError, TypeError):
     """A function without a derivative rule, or a Value leaving the graph unseen."""
+
+
+class AnomalyError(TinygradEduError, RuntimeError):
+    """The first NaN or Inf of a computation under `detect_anomaly`; `node` is where it appeared."""
+
+    def __init__(self, message: str, node: object = None) -> None:
+        super().__init__(message)
+        self.node = node
+
+
+class IndependentResultWarning(UserWarning):
+    """A derivative by something that the result does not depend on: it is zero, and perhaps a mistake."""
 
 
 class GradientCheckError(TinygradEduError, AssertionError):

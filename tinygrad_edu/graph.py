@@ -4,7 +4,7 @@ Every walk is iterative and visits each node once, so a chain of a million nodes
 exponentially many paths are both fine.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
 
@@ -12,18 +12,21 @@ class HasParents(Protocol):
     """What a walk needs to know about a node."""
 
     @property
-    def parents(self) -> tuple[Any, ...]: ...
+    def parents(self) -> tuple[Any, ...]:
+        """The operands, in order and with repeats."""
 
 
 N = TypeVar("N", bound=HasParents)
 
 
-def topological(roots: N | Iterable[N]) -> list[N]:
+def topological(roots: N | Iterable[N], until: Iterable[N] = ()) -> list[N]:
     """Every node that the roots depend on, each once, parents before children.
 
     Parameters
     ----------
     roots : node or iterable of nodes
+    until : iterable of nodes
+        The walk leaves these out, and does not go past them.
 
     Returns
     -------
@@ -38,7 +41,7 @@ def topological(roots: N | Iterable[N]) -> list[N]:
     ['a', 'b', 'multiply', 'add']
     """
     order: list[N] = []
-    seen: set[N] = set()
+    seen: set[N] = set(until)
     stack: list[Any] = _as_list(roots)
     stack.reverse()
     while stack:
@@ -100,6 +103,73 @@ def descendants(roots: N | Iterable[N], of: Iterable[N]) -> set[N]:
         if not found.isdisjoint(node.parents):
             found.add(node)
     return found
+
+
+def depends_on(root: Any, inputs: Collection[Any]) -> bool:
+    """Whether `root` is one of the inputs, or was computed from one by operations with a derivative.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Value
+    >>> a, b = Value(2.0), Value(3.0)
+    >>> depends_on(a * a + 1, {a}), depends_on(a * a + 1, {b})
+    (True, False)
+    """
+    seen: set[Any] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node in inputs:
+            return True
+        if node not in seen and not node.op.terminal:
+            seen.add(node)
+            stack.extend(node.parents)
+    return False
+
+
+class Segment:
+    """The part of a graph between inputs and outputs: what depends on the inputs, and leads to the outputs.
+
+    Operations without a derivative (sign, floor) do not count.
+
+    Parameters
+    ----------
+    inputs : collection of nodes
+        The walk does not go past them.
+    outputs : iterable of nodes
+    sources : collection of nodes
+        Other nodes that are somebody's inputs.
+
+    Attributes
+    ----------
+    order : list of nodes
+        Operands before consumers; the inputs themselves left out.
+    members : set of nodes
+        The same and the inputs.
+    has_other_sources : bool
+        Whether leaves or `sources` take part on which the inputs have no bearing.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Value
+    >>> x, w = Value(2.0), Value(3.0)
+    >>> segment = Segment([x], [x * w + 1])
+    >>> [node.op.name for node in segment.order], segment.has_other_sources
+    (['multiply', 'add'], True)
+    """
+
+    __slots__ = ("has_other_sources", "members", "order")
+
+    def __init__(self, inputs: Iterable[Any], outputs: Iterable[Any], sources: Collection[Any] = ()) -> None:
+        self.members = set(inputs)
+        self.order: list[Any] = []
+        self.has_other_sources = False
+        for node in topological(outputs, until=self.members):
+            if node.is_leaf or node in sources:
+                self.has_other_sources = True
+            elif not node.op.terminal and not self.members.isdisjoint(node.parents):
+                self.members.add(node)
+                self.order.append(node)
 
 
 def replay(root: Any, inputs: Mapping[Any, Any]) -> Any:

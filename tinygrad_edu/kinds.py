@@ -5,20 +5,17 @@ Names in rules: `g` the incoming gradient, `t` a gradient or tangent on its way 
 result, `x, y` the operands.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.errors import GradientError, NotDifferentiableError
+from tinygrad_edu.errors import DTypeError, GradientError, NotDifferentiableError
 from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import (
-    CONSTANT,
     Node,
     Operation,
     Rule,
-    annotate,
     case,
     constant,
     explain,
@@ -39,9 +36,9 @@ class Elementwise(Operation):
 
     def __init__(self, name: str, forward: Any, *, along: Sequence[Rule], scalar: Any = None, **entry: Any) -> None:
         arity = len(along)
-        self.scalar = scalar or (lambda *xs: float(forward(*xs)))
+        self.scalar = scalar or (lambda *xs, **params: float(forward(*xs, **params)))
         super().__init__(name, forward, along, **{"cases": BROADCASTS.get(arity, ()), **entry})
-        if arity <= 2 and all(along):
+        if arity <= 2 and all(along) and not self.defaults:  # the backward loop hands its rules no parameters
             self.along = (along[0], along[1] if arity == 2 else None)
 
     def compute(self, *operands: Any, **params: Any) -> Any:
@@ -59,7 +56,7 @@ class Elementwise(Operation):
 
     def pull(self, index: int, gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         rule = self.rules[index]
-        assert rule is not None  # noqa: S101 - callers ask only for operands that have a rule
+        assert rule is not None
         return rule(gradient, out, *operands, **params)
 
     def push(self, tangents: Sequence[Any], out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -71,9 +68,9 @@ class Elementwise(Operation):
         return _broadcast(_total(parts), np.shape(out)) if parts else None
 
     def _make_apply(self) -> Callable[..., Any]:
-        return {1: _unary, 2: _binary}.get(self.arity, Operation._make_apply)(self) if not self.defaults else (
-            super()._make_apply()
-        )
+        if self.defaults or self.arity > 2:
+            return super()._make_apply()
+        return _unary(self) if self.arity == 1 else _binary(self)
 
 
 class Linear(Operation):
@@ -83,7 +80,9 @@ class Linear(Operation):
 
     def pull(self, index: int, gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         adjoint: Any = self.rules[0]
-        return adjoint(gradient, index, *operands, **params) if self.variadic else adjoint(gradient, *operands, **params)
+        return (
+            adjoint(gradient, index, *operands, **params) if self.variadic else adjoint(gradient, *operands, **params)
+        )
 
     def push(self, tangents: Sequence[Any], out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         if not self.variadic:
@@ -94,19 +93,23 @@ class Linear(Operation):
 
 
 class Multilinear(Operation):
-    """Linear in each operand by itself: one adjoint each; a tangent takes its operand's place."""
+    """Linear in each operand by itself: one adjoint each; a tangent takes its operand's place.
+
+    A variadic one has a single adjoint, which gets the index of the operand after `g`.
+    """
 
     kind = "multilinear"
 
     def pull(self, index: int, gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-        rule: Any = self.rules[index]
-        return rule(gradient, *operands, **params)
+        rule: Any = self.rules[0 if self.variadic else index]
+        return rule(gradient, index, *operands, **params) if self.variadic else rule(gradient, *operands, **params)
 
     def push(self, tangents: Sequence[Any], out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         parts = []
         for i, t in enumerate(tangents):
-            if t is not None and self.rules[i] is not None:
-                parts.append(self(*operands[:i], t, *operands[i + 1 :], **params))
+            if t is not None and self.has_rule(i):
+                replaced = (*operands[:i], t, *operands[i + 1 :])
+                parts.append(self(replaced, **params) if self.variadic else self(*replaced, **params))
         return _total(parts) if parts else None
 
 
@@ -125,8 +128,8 @@ class General(Operation):
 
     def push(self, tangents: Sequence[Any], out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         parts = []
-        for rule, t in zip(self.tangents, tangents, strict=True):
-            if t is not None:
+        for i, (rule, t) in enumerate(zip(self.tangents, tangents, strict=True)):
+            if t is not None and self.has_rule(i):  # an operand without a derivative moves nothing
                 if rule is None:
                     raise NotDifferentiableError(f"{self.name}: no forward-mode rule; use reverse mode (grad, vjp)")
                 parts.append(rule(t, out, *operands, **params))
@@ -191,7 +194,8 @@ def multilinear(name: str, forward: Any, *, pull: Sequence[Rule], **entry: Any) 
     Examples
     --------
     >>> from tinygrad_edu import Value
-    >>> outer = multilinear("outer_doc", np.outer, pull=(lambda g, x, y: g @ y, lambda g, x, y: x @ g))
+    >>> rules = (lambda g, x, y: g @ y, lambda g, x, y: x @ g)
+    >>> outer = multilinear("outer_doc", lambda x, y: np.outer(x, y), pull=rules)
     >>> x, y = Value([1.0, 2.0]), Value([3.0, 5.0])
     >>> outer(x, y).backward(np.ones((2, 2)))
     >>> x.grad, y.grad
@@ -245,7 +249,9 @@ def local_derivatives(node: Node) -> tuple[Any, ...]:
         return (None,) * len(node.parents)
     xs = [parent.data for parent in node.parents]
     one = 1.0 if node.data.__class__ is float else np.ones_like(node.data)
-    return tuple(None if rule is None else op.pull(i, one, node.data, xs, node.params) for i, rule in enumerate(op.rules))
+    return tuple(
+        None if rule is None else op.pull(i, one, node.data, xs, node.params) for i, rule in enumerate(op.rules)
+    )
 
 
 def fit(contribution: Any, op: Operation, x: Any) -> Any:
@@ -288,7 +294,7 @@ def _unary(op: Elementwise) -> Callable[[Any], Any]:
         else:
             data = forward(data)
         mode = current_mode()
-        if mode.recording and not mode.lines:
+        if mode.plain:
             node = new(x.result_class)
             node.data = data
             node.grad = None
@@ -307,13 +313,16 @@ def _binary(op: Elementwise) -> Callable[[Any, Any], Any]:
     forward, scalar = op.forward, op.scalar
 
     def apply(x: Any, y: Any) -> Any:
-        if isinstance(x, Node):
-            if not isinstance(y, Node):
-                y = constant(x, y)
-        elif isinstance(y, Node):
-            x = constant(y, x)
-        else:
-            return op.compute(x, y)
+        try:
+            if isinstance(x, Node):
+                if not isinstance(y, Node):
+                    y = constant(x, y)
+            elif isinstance(y, Node):
+                x = constant(y, x)
+            else:
+                return op.compute(x, y)
+        except DTypeError as error:
+            raise DTypeError(f"{op.name}: {error}") from None
         a = x.data
         b = y.data
         if a.__class__ is float and b.__class__ is float:
@@ -327,7 +336,7 @@ def _binary(op: Elementwise) -> Callable[[Any, Any], Any]:
             except ValueError as error:
                 raise explain(op, (a, b), error) from error
         mode = current_mode()
-        if mode.recording and not mode.lines:
+        if mode.plain:
             node = new(x.result_class)
             node.data = data
             node.grad = None

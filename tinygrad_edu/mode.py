@@ -9,10 +9,13 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Anomaly = Literal["nan", "nan or inf"]
 
 
 class Scope:
@@ -34,12 +37,12 @@ class Scope:
 
 
 class Info:
-    """What few nodes have: a name, a scope, parameters, the line that made them.
+    """What few nodes have: a name, a scope, parameters, the line that made them, hooks on the gradient.
 
     Nodes made in the same scope share one, so a node copies it before it changes anything.
     """
 
-    __slots__ = ("line", "name", "params", "scope")
+    __slots__ = ("hooks", "line", "name", "params", "scope")
 
     def __init__(
         self,
@@ -47,22 +50,60 @@ class Info:
         scope: Scope | None = None,
         params: dict[str, Any] | None = None,
         line: str | None = None,
+        hooks: Any = None,
     ) -> None:
         self.name = name
         self.scope = scope
         self.params = params
         self.line = line
+        self.hooks = hooks
+
+    def copy(self) -> "Info":
+        """One that a single node may change."""
+        return Info(self.name, self.scope, self.params, self.line, self.hooks)
+
+
+class Trace:
+    """The inputs of a transform that is running, inside another one (`outer`) or not."""
+
+    __slots__ = ("inputs", "outer")
+
+    def __init__(self, outer: "Trace | None") -> None:
+        self.inputs: set[Any] = set()
+        self.outer = outer
+
+    def all_inputs(self) -> set[Any]:
+        """The inputs of this transform and of those around it."""
+        found: set[Any] = set()
+        trace: Trace | None = self
+        while trace is not None:
+            found |= trace.inputs
+            trace = trace.outer
+        return found
 
 
 class Mode:
-    """The state that an operation looks up; never changed, only replaced."""
+    """The state that an operation looks up; never changed, only replaced.
 
-    __slots__ = ("info", "lines", "recording")
+    `plain` says that it records and has nothing else to do: the one question on the fast path.
+    """
 
-    def __init__(self, recording: bool = True, info: Info | None = None, lines: bool = False) -> None:
+    __slots__ = ("anomaly", "info", "lines", "plain", "recording", "trace")
+
+    def __init__(
+        self,
+        recording: bool = True,
+        info: Info | None = None,
+        lines: bool = False,
+        anomaly: Anomaly | None = None,
+        trace: Trace | None = None,
+    ) -> None:
         self.recording = recording
         self.info = info
         self.lines = lines
+        self.anomaly = anomaly
+        self.trace = trace
+        self.plain = recording and not lines and anomaly is None
 
 
 _mode: ContextVar[Mode] = ContextVar("tinygrad_edu_mode", default=Mode())  # noqa: B039 - a Mode is never changed
@@ -113,7 +154,7 @@ class _Switch:
         return wrapper
 
 
-class no_grad(_Switch):  # noqa: N801 - reads as a statement, as in PyTorch
+class no_grad(_Switch):
     """Compute without recording: results are constants. A context manager and a decorator.
 
     Examples
@@ -127,10 +168,10 @@ class no_grad(_Switch):  # noqa: N801 - reads as a statement, as in PyTorch
     """
 
     def _next(self, mode: Mode) -> Mode:
-        return Mode(False, mode.info, mode.lines)
+        return Mode(False, mode.info, mode.lines, mode.anomaly, mode.trace)
 
 
-class record_lines(_Switch):  # noqa: N801
+class record_lines(_Switch):
     """Keep, for every node, the line of the user's code that made it (``node.line``).
 
     Examples
@@ -143,10 +184,10 @@ class record_lines(_Switch):  # noqa: N801
     """
 
     def _next(self, mode: Mode) -> Mode:
-        return Mode(mode.recording, mode.info, True)
+        return Mode(mode.recording, mode.info, True, mode.anomaly, mode.trace)
 
 
-class scope(_Switch):  # noqa: N801
+class scope(_Switch):
     """Group the nodes made inside under a name; scopes nest. Pictures draw them as clusters.
 
     Parameters
@@ -174,4 +215,69 @@ class scope(_Switch):  # noqa: N801
 
     def _next(self, mode: Mode) -> Mode:
         outer = mode.info.scope if mode.info is not None else None
-        return Mode(mode.recording, Info(scope=Scope(self.name, outer)), mode.lines)
+        return Mode(mode.recording, Info(scope=Scope(self.name, outer)), mode.lines, mode.anomaly, mode.trace)
+
+
+class tracing(_Switch):
+    """Record for a transform, whatever the mode around it; the target of ``as`` is its `Trace`."""
+
+    def _next(self, mode: Mode) -> Mode:
+        return Mode(True, mode.info, mode.lines, mode.anomaly, Trace(mode.trace))
+
+    def __enter__(self) -> Trace:
+        super().__enter__()
+        trace = current_mode().trace
+        assert trace is not None
+        return trace
+
+
+class detect_anomaly(_Switch):
+    """Raise `AnomalyError` at the first NaN or Inf, forward or backward. A context manager and a decorator.
+
+    The error says which operation, on which shapes, and the user's line that made the node; the node
+    itself is ``error.node``, and ``viz.draw(error.node)`` shows how it came about. NumPy's own warnings
+    are silent meanwhile. Off, it costs nothing; on, each operation looks at its whole result.
+
+    Parameters
+    ----------
+    allow_inf : bool
+        Look for NaN only: for code that uses infinity on purpose, as masks of attention do.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Value
+    >>> with detect_anomaly():
+    ...     (Value([4.0, -1.0], name="x") ** 0.5).sum()
+    Traceback (most recent call last):
+    ...
+    tinygrad_edu.errors.AnomalyError: power: the first NaN of the forward pass is in its result
+      result     shape (2,), from 2 to 2, 1 of 2 NaN or Inf, the first at (1,)
+      operand 0  (leaf 'x')  shape (2,), from -1 to 4
+      operand 1  (constant)  0.5
+      the operands are finite: the operation itself left the numbers that a float can hold
+      made at ...
+      tinygrad_edu.viz.draw(error.node) shows how it came about
+    """
+
+    def __init__(self, allow_inf: bool = False) -> None:
+        super().__init__()
+        self.allow_inf = allow_inf
+        self._silences: list[Any] = []
+
+    def _fresh(self) -> "detect_anomaly":
+        return detect_anomaly(self.allow_inf)
+
+    def _next(self, mode: Mode) -> Mode:
+        return Mode(mode.recording, mode.info, True, "nan" if self.allow_inf else "nan or inf", mode.trace)
+
+    def __enter__(self) -> "detect_anomaly":
+        super().__enter__()
+        self._silences.append(np.errstate(all="ignore"))
+        self._silences[-1].__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._silences.pop().__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)

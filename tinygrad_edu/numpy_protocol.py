@@ -6,37 +6,68 @@ never falls back to an object array or to a result without a gradient.
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import numpy as np
 
-from tinygrad_edu.errors import NotDifferentiableError
-from tinygrad_edu.op import NUMPY, Node, Operation
+from tinygrad_edu.errors import DTypeError, NotDifferentiableError
+from tinygrad_edu.op import LATER, NUMPY, Node, Operation
 
-# Answered from the data alone: shapes, booleans, integers, text. They have no derivative.
-PLAIN: set[Callable[..., Any]] = {
-    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
-    np.isfinite, np.isinf, np.isnan, np.signbit, np.logical_and, np.logical_or, np.logical_not, np.logical_xor,
-    np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.array_equal, np.allclose, np.isclose,
-    np.argmax, np.argmin, np.argsort, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.any, np.all,
-    np.array2string, np.array_str, np.array_repr, np.zeros_like, np.ones_like, np.empty_like, np.may_share_memory,
-    np.shares_memory, np.can_cast,
+# Answered from the data alone: shapes, booleans, integers, text, files. They have no derivative.
+PLAIN: Final[set[Callable[..., Any]]] = {
+    # comparisons and questions
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isinf, np.isnan,
+    np.signbit, np.isneginf, np.isposinf, np.isreal, np.iscomplex, np.iscomplexobj, np.isrealobj, np.isclose,
+    np.allclose, np.array_equal, np.array_equiv, np.isin, np.any, np.all, np.count_nonzero,
+    np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.may_share_memory, np.shares_memory,
+    # shapes and types
+    np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type,
+    np.zeros_like, np.ones_like, np.empty_like, np.einsum_path,
+    # positions
+    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere, np.nonzero,
+    np.flatnonzero, np.lexsort, np.searchsorted, np.digitize, np.diag_indices_from, np.tril_indices_from,
+    np.triu_indices_from, np.histogram_bin_edges,
+    # text and files
+    np.array2string, np.array_str, np.array_repr, np.save, np.savetxt, np.savez, np.savez_compressed,
 }  # fmt: skip
 
 # What these arguments are when they change nothing (a reduction's own default for where= is a marker object).
-NEUTRAL = {"where": True, "casting": "same_kind", "subok": True}
+NEUTRAL: Final = {"where": True, "casting": "same_kind", "subok": True, "order": "K"}
+MARKER: Final = getattr(np, "_NoValue", None)
+
+# Why a function is refused, where there is more to say than that nobody has written its rule.
+INTEGERS = "it is for whole numbers, and Values hold floating-point ones"
+IN_PLACE = "it writes into its operand; tinygrad_edu.at_set and at_add return a changed copy"
+JUMPS = "it is not continuous"
+REASONS: Final[dict[str, str]] = {
+    **dict.fromkeys(("put", "place", "putmask", "put_along_axis", "copyto", "fill_diagonal"), IN_PLACE),
+    **dict.fromkeys(
+        (
+            "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_count", "invert", "left_shift", "right_shift", "gcd",
+            "lcm", "packbits", "unpackbits", "unravel_index", "ravel_multi_index", "ix_", "isnat",
+        ),
+        INTEGERS,
+    ),
+    **dict.fromkeys(("nextafter", "spacing", "frexp"), JUMPS),
+}  # fmt: skip
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """`Value.__array_ufunc__`: what ``np.exp(value)`` and ``array * value`` come to."""
-    if method != "__call__":
-        raise NotDifferentiableError(f"np.{ufunc.__name__}.{method} has no derivative rule for Values")
     if ufunc in PLAIN:
-        return ufunc(*[plain(x) for x in inputs], **kwargs)
-    for key, value in kwargs.items():
-        if not _same(value, NEUTRAL.get(key, "K")):
-            raise _refused(ufunc.__name__, key)
+        return getattr(ufunc, method)(*[plain(x) for x in inputs], **plain(kwargs))
+    if method == "outer":
+        a, b = inputs
+        _refuse_all(f"np.{ufunc.__name__}.outer", kwargs)
+        return _ours(ufunc)(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+    if method != "__call__":
+        name = f"np.{ufunc.__name__}.{method}"
+        ours = _ours(getattr(ufunc, method), name)
+        return _called(ours, name, _signature(ours), inputs, kwargs)
+    if kwargs:
+        _refuse_all(f"np.{ufunc.__name__}", kwargs)
     return _ours(ufunc)(*inputs)
 
 
@@ -45,16 +76,49 @@ def array_function(self: Any, function: Callable[..., Any], types: Any, args: An
     if function in PLAIN:
         return function(*plain(args), **plain(kwargs))
     ours = _ours(function)
-    names, defaults = _signature(function)
-    accepted = _signature(ours)[0]
+    alike, accepted = _agreement(function, ours)
+    if len(args) <= alike and kwargs.keys() <= accepted and not any(value is MARKER for value in kwargs.values()):
+        return ours(*args, **kwargs)
+    return _called(ours, name_of(function), _signature(function), args, kwargs)
+
+
+@functools.cache
+def _agreement(function: Callable[..., Any], ours: Callable[..., Any]) -> tuple[int, frozenset[str]]:
+    """How many leading arguments mean the same in both signatures, and which may be given by name in ours."""
+    theirs, accepted = list(_signature(function).values()), _signature(ours)
+    arity = ours.arity if isinstance(ours, Operation) else 0
+    alike = 0
+    for place, name in enumerate([*range(arity), *accepted]):
+        if place >= len(theirs) or theirs[place].kind is inspect.Parameter.VAR_POSITIONAL:
+            break
+        if place >= arity and (theirs[place].name != name or not _positional(accepted[str(name)], ours)):
+            break
+        alike += 1
+    return alike, frozenset(accepted)
+
+
+def _positional(parameter: inspect.Parameter, ours: Callable[..., Any]) -> bool:
+    return isinstance(ours, Operation) or parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def _called(
+    ours: Callable[..., Any], name: str, theirs: Mapping[str, inspect.Parameter], args: Any, kwargs: dict[str, Any]
+) -> Any:
+    """`ours` for a call in NumPy's signature, `theirs`: by name, and without what changes nothing."""
+    accepted = _signature(ours)
     if isinstance(ours, Operation):  # operands go by position, everything else by name
-        kwargs = {**dict(zip(names, args, strict=False)), **kwargs}
-        args = [kwargs.pop(name) for name in names[: ours.arity] if name in kwargs]
-        accepted = tuple(ours.defaults)
-    for key in [key for key in kwargs if key not in accepted]:
-        if not _same(kwargs.pop(key), NEUTRAL.get(key, defaults.get(key))):
-            raise _refused(function.__name__, key)
-    return ours(*args, **kwargs)
+        names = list(theirs) or [f"operand {i}" for i in range(ours.arity)] + list(accepted)
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        args = [given.pop(key) for key in names[: ours.arity] if key in given]
+    elif theirs and not any(p.kind is p.VAR_POSITIONAL for p in [*theirs.values(), *accepted.values()]):
+        given, args = {**dict(zip(theirs, args, strict=False)), **kwargs}, ()
+    else:
+        given = dict(kwargs)
+    for key in [key for key in given if key not in accepted]:
+        value = given.pop(key)
+        if not _neutral(key, value, theirs[key].default if key in theirs else None):
+            raise _refused(name, key)
+    return ours(*args, **{key: value for key, value in given.items() if MARKER is None or value is not MARKER})
 
 
 def plain(x: Any) -> Any:
@@ -66,30 +130,68 @@ def plain(x: Any) -> Any:
     return type(x)(plain(item) for item in x) if type(x) in (list, tuple) else x
 
 
-def _ours(function: Callable[..., Any]) -> Callable[..., Any]:
-    ours = NUMPY.get(function)
+def name_of(function: Callable[..., Any]) -> str:
+    """The name by which a user knows a function: ``np.linalg.norm``."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+
+
+def _ours(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
+    ours = NUMPY.get(function) or _from_elsewhere(function)
     if ours is None:
-        raise NotDifferentiableError(
-            f"np.{function.__name__} has no derivative rule for Values. Write it with operations that have one "
-            "(tinygrad_edu.op.NUMPY lists them), enter your own with tinygrad_edu.kinds, or use .data where no "
-            "gradient is wanted."
-        )
+        raise _no_rule(name or name_of(function))
     return ours
 
 
+def _no_rule(name: str) -> NotDifferentiableError | DTypeError:
+    if name.startswith("np.fft."):
+        return DTypeError(f"{name} works with complex numbers, and Values hold real ones; use .data for plain results")
+    reason = REASONS.get(name.rpartition(".")[2])
+    return NotDifferentiableError(
+        f"{name} has no derivative rule for Values{': ' + reason if reason else ''}. Write it with operations that "
+        "have one (tinygrad_edu.op.NUMPY lists them), enter your own with tinygrad_edu.kinds, or use .data where no "
+        "gradient is wanted."
+    )
+
+
+def _from_elsewhere(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The operation for a function of another package, such as ``scipy.special.erf``, if it is one of `LATER`."""
+    for module, table in LATER.items():
+        for name, ours in table.items():
+            if getattr(sys.modules.get(module), name, None) is function:
+                NUMPY[function] = ours
+                return ours
+    return None
+
+
 @functools.cache
-def _signature(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The names of a function's parameters, and their defaults."""
+def _signature(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a function by name; of an operation, those beside its operands. Empty if it does not say."""
     if isinstance(function, Operation):
-        return tuple(function.defaults), {}
-    parameters = inspect.signature(function).parameters
-    return tuple(parameters), {name: p.default for name, p in parameters.items()}
+        return {
+            name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            for name, default in function.defaults.items()
+        }
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return {}
 
 
-def _same(value: Any, default: Any) -> bool:
-    return value is default or value is None or (isinstance(value, (str, int)) and bool(value == default))
+def _refuse_all(function: str, kwargs: dict[str, Any]) -> None:
+    for name, value in kwargs.items():
+        if not _neutral(name, value, "K"):
+            raise _refused(function, name)
 
 
-def _refused(function: str, key: str) -> NotDifferentiableError:
-    note = "; a Value is not changed in place: use the returned result" if key == "out" else ""
-    return NotDifferentiableError(f"np.{function}: the argument {key}= is not supported for Values{note}")
+def _neutral(name: str, value: Any, default: Any) -> bool:
+    """Whether an argument changes nothing."""
+    if value is None or value is default or value is MARKER:
+        return True
+    neutral = NEUTRAL.get(name, default)
+    return isinstance(value, (str, int)) and isinstance(neutral, (str, int)) and value == neutral
+
+
+def _refused(function: str, name: str) -> NotDifferentiableError:
+    note = "; a Value is not changed in place: use the returned result" if name == "out" else ""
+    return NotDifferentiableError(f"{function}: the argument {name}= is not supported for Values{note}")

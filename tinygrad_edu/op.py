@@ -1,4 +1,4 @@
-"""Nodes, operations, and the registry: what the whole project knows about an operation.
+"""Operations, and their registry: what the whole project knows about an operation.
 
 A fact about an operation (its derivative, its symbol, its domain) stands in one place, its entry.
 Entries are made with `elementwise`, `linear`, `multilinear` and `general` of `tinygrad_edu.kinds`.
@@ -12,74 +12,14 @@ from typing import Any, ClassVar, Final, Literal, TypeVar
 
 import numpy as np
 
-from tinygrad_edu.errors import ArgumentError, DTypeError, ShapeError
-from tinygrad_edu.mode import Info, Mode, Scope, current_mode
+from tinygrad_edu.errors import ArgumentError, DTypeError, LinearAlgebraError, ShapeError
+from tinygrad_edu.mode import Info, current_mode
+from tinygrad_edu.node import Node as Node
+from tinygrad_edu.node import as_operand as as_operand
+from tinygrad_edu.node import new as new
+from tinygrad_edu.watch import check_result
 
 Kind = Literal["elementwise", "linear", "multilinear", "general", "source"]
-new = object.__new__
-
-
-class Node:
-    """One result in a graph: data, gradient, the operation that made it, and its parents.
-
-    One object per node that Python's cyclic collector has to track: its two operands sit in slots
-    (more than two, in a tuple in the first), and everything rare shares the slot `_info`.
-    `tinygrad_edu.Value` adds the behaviour of an array.
-    """
-
-    __slots__ = ("_a", "_b", "_info", "data", "grad", "op")
-
-    role: ClassVar[str] = "value"
-    result_class: ClassVar[type["Node"]]
-
-    data: Any
-    grad: Any
-    op: "Operation"
-    _a: Any
-    _b: Any
-    _info: Info | None
-
-    @property
-    def parents(self) -> tuple["Node", ...]:
-        """The operands, in order and with repeats: ``a * a`` has two."""
-        first = self._a
-        if first is None:
-            return ()
-        if first.__class__ is tuple:
-            return first  # type: ignore[no-any-return]  # the slot holds a node or a tuple of nodes
-        return (first,) if self._b is None else (first, self._b)
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether this is an input or a parameter: made by the user, and differentiable."""
-        return self.op is LEAF
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """What the operation was told beside its operands, such as ``axis``."""
-        return self._info.params or {} if self._info is not None else {}
-
-    @property
-    def scope(self) -> Scope | None:
-        """The scope in which the node was made, or None."""
-        return self._info.scope if self._info is not None else None
-
-    @property
-    def line(self) -> str | None:
-        """The user's line that made the node, if `record_lines` was on."""
-        return self._info.line if self._info is not None else None
-
-    @property
-    def name(self) -> str | None:
-        """The name in pictures and messages."""
-        return self._info.name if self._info is not None else None
-
-    @name.setter
-    def name(self, name: str | None) -> None:
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name: expected a str or None, got {type(name).__name__}")
-        old = self._info or Info()
-        self._info = Info(name, old.scope, old.params, old.line)
 
 
 @dataclass(frozen=True)
@@ -114,6 +54,7 @@ Rule = Callable[..., Any] | None
 F = TypeVar("F", bound=Callable[..., Any])
 REGISTRY: Final[dict[str, "Operation"]] = {}
 NUMPY: Final[dict[Callable[..., Any], Callable[..., Any]]] = {}  # NumPy's function -> ours, for Values
+LATER: Final[dict[str, dict[str, Callable[..., Any]]]] = {}  # the same for modules that only users import: name -> ours
 
 
 def _parameters(forward: Callable[..., Any], arity: int) -> dict[str, Any]:
@@ -156,6 +97,9 @@ class Operation:
         The NumPy functions that Values answer with this operation; `forward` itself if it is a ufunc.
     order : int
         The highest order of derivative that the battery checks.
+    sample : callable
+        ``sample(rng, case)`` draws the operands for a case where an interval will not do (a positive
+        definite matrix, distinct eigenvalues).
     """
 
     kind: ClassVar[Kind]
@@ -174,6 +118,7 @@ class Operation:
         hint: Callable[..., str] | None = None,
         numpy: Sequence[Callable[..., Any]] = (),
         order: int = 2,
+        sample: Callable[[np.random.Generator, Case], Sequence[Any]] | None = None,
         doc: str = "",
     ) -> None:
         self.name = name
@@ -186,20 +131,27 @@ class Operation:
         self.domain = (domain,) * self.arity if isinstance(domain, Interval) else tuple(domain)
         self.cases = tuple(cases)
         self.hint = hint
-        self.numpy = (forward, *numpy) if isinstance(forward, np.ufunc) else tuple(numpy)
+        self.numpy: list[Callable[..., Any]] = [forward, *numpy] if isinstance(forward, np.ufunc) else [*numpy]
         self.order = order
+        self.sample = sample
         self.terminal = not any(self.rules)  # a backward pass does not go past it
         self.along: tuple[Any, Any] | None = None  # set by the kind whose rules the backward loop calls inline
         self.defaults = _parameters(forward, self.arity)
+        self.needed = [key for key, default in self.defaults.items() if default is inspect.Parameter.empty]
         self.__name__ = name
         self.__doc__ = doc or inspect.getdoc(forward) or name
         self.apply: Callable[..., Any] = self._make_apply()
 
     def __call__(self, *args: Any, **params: Any) -> Any:
+        """The result: plain data for plain operands, a recorded Value if any operand is one."""
         return self.apply(*args, **params)
 
     def __repr__(self) -> str:
         return f"<{self.kind} operation {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], "Operation"], tuple[str]]:
+        """A copy of a graph, or one read from a pickle, has the same operations."""
+        return named, (self.name,)
 
     def compute(self, *operands: Any, **params: Any) -> Any:
         """The result on plain data, recorded nowhere."""
@@ -208,6 +160,12 @@ class Operation:
     def pull(self, index: int, gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         """What `gradient` of the result contributes to operand `index` (before un-broadcasting)."""
         raise NotImplementedError("each kind of operation says how its rules pull a gradient back")
+
+    def pull_each(
+        self, wanted: Sequence[int], gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]
+    ) -> list[Any]:
+        """`pull` for several operands; an operation whose rules share work does it here once."""
+        return [self.pull(i, gradient, out, operands, params) for i in wanted]
 
     def push(self, tangents: Sequence[Any], out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         """The tangent of the result, given those of the operands (None where zero)."""
@@ -226,19 +184,18 @@ class Operation:
             operands = tuple(operands[0])
             if not operands:
                 raise ArgumentError(f"{self.name}: expected at least one array, got an empty sequence")
-        names = list(self.defaults)
-        if len(rest) > len(names):
+        defaults = self.defaults
+        if len(rest) > len(defaults):
             raise ArgumentError(
-                f"{self.name}: takes {self.arity} operand(s) and {len(names)} parameter(s), got {len(args)}"
+                f"{self.name}: takes {self.arity} operand(s) and {len(defaults)} parameter(s), got {len(args)}"
             )
-        given = {**dict(zip(names, rest, strict=False)), **params}
-        full = {**self.defaults, **given}
-        if len(full) != len(names):
-            unknown = next(key for key in full if key not in self.defaults)
-            raise ArgumentError(f"{self.name}: no parameter {unknown!r}; it takes {', '.join(names) or 'none'}")
-        missing = [key for key, value in full.items() if value is inspect.Parameter.empty]
-        if missing:
-            raise ArgumentError(f"{self.name}: the parameter {missing[0]!r} is needed")
+        full = {**defaults, **dict(zip(defaults, rest, strict=False)), **params} if rest else {**defaults, **params}
+        if len(full) != len(defaults):
+            unknown = next(key for key in full if key not in defaults)
+            raise ArgumentError(f"{self.name}: no parameter {unknown!r}; it takes {', '.join(defaults) or 'none'}")
+        for key in self.needed:
+            if full[key] is inspect.Parameter.empty:
+                raise ArgumentError(f"{self.name}: the parameter {key!r} is needed")
         return operands, full
 
     def _forward(self, operands: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -250,11 +207,16 @@ class Operation:
     def _make_apply(self) -> Callable[..., Any]:
         def apply(*args: Any, **params: Any) -> Any:
             operands, params = self.bind(args, params)
-            like = next((x for x in operands if isinstance(x, Node)), None)
-            if like is None:
-                return self._forward(operands, params)
-            nodes = tuple([x if isinstance(x, Node) else constant(like, x) for x in operands])
-            data = self._forward([node.data for node in nodes], params)
+            for like in operands:
+                if isinstance(like, Node):
+                    break
+            else:
+                return self.compute(*operands, **params)
+            try:
+                nodes = tuple([x if isinstance(x, Node) else constant(like, x) for x in operands])
+            except DTypeError as error:
+                raise DTypeError(f"{self.name}: {error}") from None
+            data = self.compute(*[node.data for node in nodes], **params)
             return record(self, data, nodes, params)
 
         return apply
@@ -271,39 +233,61 @@ class Source(Operation):
 
 LEAF: Final = Source("leaf", "an input or a parameter")
 CONSTANT: Final = Source("constant", "a number; never differentiated")
+SOURCES: Final = {op.name: op for op in (LEAF, CONSTANT)}
+
+
+def named(name: str) -> Operation:
+    """The operation of that name, sources included.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none.
+    """
+    op = SOURCES.get(name) or REGISTRY.get(name)
+    if op is None:
+        raise ArgumentError(f"there is no operation {name!r}; import the module that enters it first")
+    return op
 
 
 def record(op: Operation, data: Any, nodes: tuple[Node, ...], params: dict[str, Any] | None) -> Node:
     """The node of a result, in the mode of the moment."""
     mode = current_mode()
-    node = new(nodes[0].result_class)
+    node = new(nodes[0].result_class if nodes else Node.result_class)
     node.data = data
     node.grad = None
     if not mode.recording:
         node.op = CONSTANT
         node._a = node._b = node._info = None
+        if mode.anomaly is not None:
+            check_result(op.name, node, nodes, mode.anomaly)
         return node
     node.op = op
     if op.variadic or len(nodes) > 2:
         node._a, node._b = nodes, None
     else:
-        node._a = nodes[0]
+        node._a = nodes[0] if nodes else None
         node._b = nodes[1] if len(nodes) == 2 else None
     info = mode.info
     node._info = Info(None, info.scope if info is not None else None, params) if params else info
     if mode.lines:
-        annotate(node, mode)
+        annotate(node)
+    if mode.anomaly is not None:
+        check_result(op.name, node, nodes, mode.anomaly)
     return node
 
 
-def annotate(node: Node, mode: Mode) -> None:
+def annotate(node: Node) -> None:
     """Write down the line of the user's code that is making this node."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("tinygrad_edu", "numpy"):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
+        "tinygrad_edu",
+        "numpy",
+    ):
         frame = frame.f_back
-    old = node._info or Info()
-    line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    node._info = Info(old.name, old.scope, old.params, line)
+    info = node._info.copy() if node._info is not None else Info()
+    info.line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    node._info = info
 
 
 def constant(like: Node, data: Any) -> Node:
@@ -316,55 +300,39 @@ def constant(like: Node, data: Any) -> Node:
     return node
 
 
-def as_operand(data: Any) -> Any:
-    """Numbers and arrays as an expression may hold them: Python numbers become floats, lists arrays."""
-    if isinstance(data, (bool, int, float)) and not isinstance(data, np.generic):
-        return float(data)
-    array = data if isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_function__") else None
-    if array is None:
-        if isinstance(data, (str, bytes, dict, set)) or data is None:
-            raise _not_a_number(data)
-        if isinstance(data, (list, tuple)) and any(isinstance(item, Node) for item in data):
-            raise DTypeError(
-                "expected numbers, got a list that holds Values: join them first with tinygrad_edu.stack(...) "
-                "or tinygrad_edu.array(...)"
-            )
-        array = np.asarray(data)
-    if array.dtype.kind not in "biuf":
-        raise _not_a_number(data)
-    return array
-
-
-def _not_a_number(data: Any) -> DTypeError:
-    kind = f"an array of {data.dtype}" if isinstance(data, (np.ndarray, np.generic)) else f"{type(data).__name__}"
-    return DTypeError(f"expected real numbers or an array of them, got {kind} ({str(data)[:60]!r})")
-
-
 def register(op: Operation) -> None:
     """Enter an operation under its name, and under the NumPy functions that it answers.
 
-    An operation of a user's own may be entered again (a notebook cell run twice).
+    An operation of a user's own may be entered again (a notebook cell run twice). It does not take over
+    a NumPy function that another operation answers: one with `np.sin` as forward leaves `np.sin` alone.
 
     Raises
     ------
     ArgumentError
         If an operation of tinygrad_edu has the name.
     """
-    old = REGISTRY.get(op.name)
-    if old is not None and old.forward.__module__.partition(".")[0] in ("tinygrad_edu", "numpy"):
+    old = REGISTRY.get(op.name) or SOURCES.get(op.name)
+    if old is not None and all(_is_built_in(part) for part in (old.forward, *old.rules) if part is not None):
         raise ArgumentError(f"the operation {op.name!r} exists already; choose another name")
     REGISTRY[op.name] = op
-    NUMPY.update(dict.fromkeys(op.numpy, op))
+    for function in op.numpy:
+        if NUMPY.get(function, old) is old:
+            NUMPY[function] = op
 
 
-def implements(*functions: Callable[..., Any]) -> Callable[[F], F]:
+def _is_built_in(function: Callable[..., Any]) -> bool:
+    return getattr(function, "__module__", "").partition(".")[0] in ("tinygrad_edu", "numpy")
+
+
+def implements(*functions: Callable[..., Any] | None) -> Callable[[F], F]:
     """Make a composition of operations answer NumPy functions on Values.
 
-    The decorated function has NumPy's own signature (parameters that it lacks are refused by name).
+    The decorated function has the names of NumPy's parameters; those that it lacks are refused by name.
+    None stands for a function that the installed NumPy does not have yet.
     """
 
     def enter(ours: F) -> F:
-        NUMPY.update(dict.fromkeys(functions, ours))
+        NUMPY.update({function: ours for function in functions if function is not None})
         return ours
 
     return enter
@@ -375,6 +343,7 @@ def explain(op: Operation, operands: Iterable[Any], error: Exception) -> Excepti
     operands = tuple(operands)
     shapes = ", ".join(str(np.shape(x)) for x in operands)
     hint = op.hint(*operands) if op.hint is not None else ""
+    if isinstance(error, np.linalg.LinAlgError):
+        return LinearAlgebraError(f"{op.name}: {error}, for operands of shape {shapes}{'. ' + hint if hint else ''}")
     kind = IndexError if isinstance(error, IndexError) else ShapeError
     return kind(f"{op.name}: cannot be done on operands of shape {shapes}: {error}{'. ' + hint if hint else ''}")
-

@@ -1,37 +1,22 @@
 """`Value`: a number or an array that remembers how it was computed."""
 
-import operator
 from collections.abc import Callable, Iterator
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 
 from tinygrad_edu import backward as _backward
-from tinygrad_edu import numpy_protocol
+from tinygrad_edu import numpy_protocol, watch
 from tinygrad_edu.errors import DTypeError, NotDifferentiableError
-from tinygrad_edu.mode import Info
+from tinygrad_edu.graph import depends_on
+from tinygrad_edu.mode import Info, current_mode
 from tinygrad_edu.op import CONSTANT, LEAF, Node, as_operand, new
-from tinygrad_edu.ops import activation, elementwise, indexing, linalg, reduction
+from tinygrad_edu.ops import indexing, joining
 from tinygrad_edu.ops import shape as shapes
+from tinygrad_edu.ops.methods import ArrayMethods
 
 
-def _reflected(op: Any) -> Callable[[Any, Any], Any]:
-    apply = op.apply
-
-    def method(self: Any, other: Any) -> Any:
-        return apply(other, self)
-
-    return method
-
-
-def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def method(self: Any, other: Any) -> Any:
-        return compare(self.data, other.data if isinstance(other, Node) else other)
-
-    return method
-
-
-class Value(Node):
+class Value(ArrayMethods):
     """A number or an array in a graph: it records what is computed from it, and differentiates that.
 
     Parameters
@@ -123,13 +108,37 @@ class Value(Node):
         """Forget the gradient: `grad` is None again."""
         self.grad = None
 
+    def register_hook(self, function: Callable[[Any], Any]) -> watch.HookHandle:
+        """Call `function` with the gradient of this value in every backward pass that reaches it.
+
+        It gets the complete gradient of the pass (an array or float of its own; a Value if the pass is
+        recorded) and returns another one of the same shape to put in its place, or None. Works in
+        transforms too, on values made inside the function. Forward mode (`jvp`) knows no hooks.
+
+        Returns
+        -------
+        HookHandle
+            ``handle.remove()`` takes the hook away.
+
+        Examples
+        --------
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> handle = y.register_hook(lambda g: 10.0 * g)
+        >>> y.backward()
+        >>> x.grad
+        60.0
+        >>> handle.remove()
+        """
+        return watch.register_hook(self, function)
+
     # -- what it holds
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes; () for a number."""
         data = self.data
-        return () if data.__class__ is float else data.shape  # type: ignore[no-any-return]
+        return () if data.__class__ is float else data.shape
 
     @property
     def ndim(self) -> int:
@@ -147,22 +156,34 @@ class Value(Node):
         return np.result_type(self.data)
 
     @property
-    def T(self) -> "Value":  # noqa: N802 - NumPy's name
+    def T(self) -> "Value":
         """All axes in reverse order."""
         return shapes.transpose(self)  # type: ignore[no-any-return]
 
     @property
-    def mT(self) -> "Value":  # noqa: N802 - NumPy's name
+    def mT(self) -> "Value":
         """The last two axes swapped: each matrix of a stack transposed."""
         return shapes.swapaxes(self, -1, -2)  # type: ignore[no-any-return]
 
     def item(self) -> float:
         """The one number in here, as a Python float."""
+        self._refuse_to_leave("item() or float()")
         return float(self.data) if np.ndim(self.data) == 0 else float(self.data.item())
 
     def numpy(self) -> Any:
         """A copy of the data as an array, outside the graph."""
+        self._refuse_to_leave("numpy()")
         return np.array(self.data)
+
+    def _refuse_to_leave(self, way: str) -> None:
+        """Raise if a transform is differentiating with respect to something this value depends on."""
+        trace = current_mode().trace
+        if trace is not None and depends_on(self, trace.all_inputs()):
+            raise NotDifferentiableError(
+                f"{way} of a Value inside a function that is being differentiated: as a plain number it would lose its "
+                "gradient. Use NumPy's functions on it as it is (np.exp, not math.exp; tinygrad_edu.stack([...]) for "
+                "an array of Values), or stop_gradient(v) or v.data where no gradient is wanted."
+            )
 
     def __float__(self) -> float:
         return self.item()
@@ -188,8 +209,9 @@ class Value(Node):
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotDifferentiableError(
-            "a Value would become a plain array here, and its gradient would be lost. Use NumPy's functions on it as it "
-            "is, tinygrad_edu.stack([...]) or tinygrad_edu.array([...]) to join Values, or .data where no gradient is wanted."
+            "a Value would become a plain array here, and its gradient would be lost. Use NumPy's functions on it as "
+            "it is, tinygrad_edu.stack([...]) or tinygrad_edu.array([...]) to join Values, or .data where no gradient "
+            "is wanted."
         )
 
     __array_ufunc__ = numpy_protocol.array_ufunc
@@ -202,77 +224,14 @@ class Value(Node):
         grad = "" if self.grad is None else f", grad={_short(self.grad)}"
         return f"{type(self).__name__}({data}{name}{made}{grad})"
 
-    # -- operators
-
-    __add__ = add = elementwise.add.apply
-    __sub__ = elementwise.subtract.apply
-    __mul__ = elementwise.multiply.apply
-    __truediv__ = elementwise.divide.apply
-    __pow__ = elementwise.power.apply
-    __matmul__ = linalg.matmul.apply
-    __neg__ = elementwise.negative.apply
-    __pos__ = elementwise.positive.apply
-    __abs__ = abs = elementwise.absolute.apply
-    __radd__ = _reflected(elementwise.add)
-    __rsub__ = _reflected(elementwise.subtract)
-    __rmul__ = _reflected(elementwise.multiply)
-    __rtruediv__ = _reflected(elementwise.divide)
-    __rpow__ = _reflected(elementwise.power)
-    __rmatmul__ = _reflected(linalg.matmul)
-
-    __lt__ = _comparison(operator.lt)
-    __le__ = _comparison(operator.le)
-    __gt__ = _comparison(operator.gt)
-    __ge__ = _comparison(operator.ge)
-    __eq__ = _comparison(operator.eq)
-    __ne__ = _comparison(operator.ne)
-    __hash__ = Node.__hash__
-
     def __getitem__(self, index: Any) -> "Value":
-        return indexing.getitem(self, _plain_index(index))  # type: ignore[no-any-return]
+        return indexing.getitem(self, indexing.plain_index(index))  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
             "a Value is not changed in place: its gradient would be that of the old numbers. Write "
-            "w = np.where(mask, new, w), or build the array first and then Value(array)."
+            "w = tinygrad_edu.at_set(w, index, new) or w = np.where(mask, new, w), or build the array first."
         )
-
-    # -- methods, as NumPy and micrograd name them
-
-    exp = elementwise.exp.apply
-    log = elementwise.log.apply
-    log1p = elementwise.log1p.apply
-    expm1 = elementwise.expm1.apply
-    sqrt = elementwise.sqrt.apply
-    sin = elementwise.sin.apply
-    cos = elementwise.cos.apply
-    tanh = elementwise.tanh.apply
-    sigmoid = activation.sigmoid.apply
-    relu = activation.relu.apply
-    softmax = activation.softmax.apply
-    log_softmax = activation.log_softmax.apply
-    logsumexp = activation.logsumexp.apply
-    sum = reduction.sum.apply
-    mean = reduction.mean.apply
-    max = reduction.max.apply
-    min = reduction.min.apply
-    var = reduction.var.apply
-    std = reduction.std.apply
-    squeeze = shapes.squeeze.apply
-    swapaxes = shapes.swapaxes.apply
-    astype = shapes.cast.apply
-
-    def clip(self, min: Any = None, max: Any = None) -> "Value":
-        """The values, limited to [min, max]; see `tinygrad_edu.clip`."""
-        return elementwise.clip(self, min, max)  # type: ignore[no-any-return]
-
-    def reshape(self, *sizes: Any) -> "Value":
-        """The same numbers in another shape, ``reshape(2, 3)`` or ``reshape((2, 3))``."""
-        return shapes.reshape(self, _one_tuple(sizes))  # type: ignore[no-any-return]
-
-    def transpose(self, *axes: Any) -> "Value":
-        """The axes in another order (reversed if none is given)."""
-        return shapes.transpose(self, _one_tuple(axes) if axes else None)  # type: ignore[no-any-return]
 
 
 Node.result_class = Value
@@ -331,7 +290,7 @@ def array(data: Any, dtype: Any = None) -> Value:
     (2, 2)
     """
     if isinstance(data, (list, tuple)) and any(_holds_values(item) for item in data):
-        result = shapes.stack([array(item) if isinstance(item, (list, tuple)) else item for item in data])
+        result = joining.stack([array(item) if isinstance(item, (list, tuple)) else item for item in data])
     elif isinstance(data, Node):
         result = shapes.identity(data)
     else:
@@ -357,19 +316,6 @@ def _leaf_data(data: Any) -> Any:
     if isinstance(data, (float, np.integer, np.bool_)):  # np.float64 is a float too
         return float(data)
     return np.array(data, dtype=data.dtype if data.dtype.kind == "f" else np.float64)
-
-
-def _plain_index(index: Any) -> Any:
-    """An index that nobody changes after it was recorded: arrays in it are copied."""
-    if isinstance(index, tuple):
-        return tuple(_plain_index(part) for part in index)
-    if isinstance(index, Node):
-        raise NotDifferentiableError("a Value cannot be an index; use plain integers, for example v.data.astype(int)")
-    return np.array(index) if isinstance(index, (list, np.ndarray)) else index
-
-
-def _one_tuple(sizes: tuple[Any, ...]) -> Any:
-    return sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], SupportsIndex) else sizes
 
 
 def _short(grad: Any) -> str:

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-import tinygrad_edu
+from tinygrad_edu import ops
 from tinygrad_edu.errors import ArgumentError
-from tinygrad_edu.op import REGISTRY
 from tinygrad_edu.value import Value
 
 OPERATORS = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult, ast.USub, ast.UAdd,
-    ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple, ast.Subscript, ast.Slice,
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult, ast.USub,
+    ast.UAdd, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple, ast.Subscript, ast.Slice,
 )  # fmt: skip
 
 
@@ -98,10 +97,8 @@ def _expression(text: str, inputs: dict[str, Any]) -> Target:
     try:
         tree = ast.parse(text, mode="eval")
     except SyntaxError as error:
-        raise ArgumentError(
-            f"{text!r} is neither an expression such as 'tanh(w*x + b)' nor module:function"
-        ) from error
-    functions = {name: getattr(tinygrad_edu, name) for name in sorted(REGISTRY) if hasattr(tinygrad_edu, name)}
+        raise ArgumentError(f"{text!r} is neither an expression such as 'tanh(w*x + b)' nor module:function") from error
+    functions = {name: getattr(ops, name) for name in sorted(ops.__all__)}
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names: list[str] = []
     for node in ast.walk(tree):

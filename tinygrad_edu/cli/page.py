@@ -12,7 +12,8 @@ PAGE = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-  :root { color-scheme: light dark; --ink: #1b1b1f; --paper: #fbfaf7; --card: #fff; --line: #d9d5cc; --accent: #0072b2; }
+  :root { color-scheme: light dark; --ink: #1b1b1f; --paper: #fbfaf7; --card: #fff; --line: #d9d5cc;
+          --accent: #0072b2; }
   @media (prefers-color-scheme: dark) {
     :root { --ink: #ececec; --paper: #16181c; --card: #1f2227; --line: #3a3f47; --accent: #56b4e9; }
   }
@@ -23,7 +24,8 @@ PAGE = Template("""<!doctype html>
   dl { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0; }
   dl div { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .55rem .9rem; }
   dt { font-size: .8rem; opacity: .75; } dd { margin: 0; font-size: 1.15rem; font-variant-numeric: tabular-nums; }
-  figure { margin: 0; overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: .5rem; padding: .6rem; }
+  figure { margin: 0; overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: .5rem;
+           padding: .6rem; }
   figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
   pre { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem;
         font-size: .85rem; }

@@ -1,14 +1,18 @@
-"""Arithmetic and the elementary functions: each entry of the result from one entry of each operand."""
+"""Arithmetic, powers, exponentials and logarithms: each result from one entry of each operand."""
 
 import math
 import operator
-from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.kinds import elementwise
-from tinygrad_edu.op import Interval, Node, implements
+from tinygrad_edu.op import Interval, Operation
+
+__all__ = [
+    "abs", "absolute", "add", "cbrt", "divide", "exp", "exp2", "expm1", "fabs", "float_power", "fmax", "fmin", "hypot",
+    "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "maximum", "minimum", "multiply", "negative",
+    "positive", "pow", "power", "reciprocal", "sign", "sqrt", "square", "subtract", "true_divide",
+]  # fmt: skip
 
 POSITIVE = Interval(0.1, 4.0)
 NONZERO = Interval(0.5, 3.0)
@@ -50,6 +54,11 @@ power = elementwise(
     domain=(POSITIVE, Interval(-2.0, 3.0)),
 )  # fmt: skip
 
+float_power = elementwise(
+    "float_power", np.float_power, scalar=math.pow, along=power.rules,
+    symbol="^", reads=power.reads, domain=power.domain,
+)  # fmt: skip
+
 negative = elementwise(
     "negative", np.negative, scalar=operator.neg,
     along=(lambda t, out, x: -t,),
@@ -63,30 +72,77 @@ positive = elementwise(
 )  # fmt: skip
 
 absolute = elementwise(
-    "absolute", np.absolute, scalar=abs,
+    "absolute", np.absolute, scalar=operator.abs,
     along=(lambda t, out, x: t * sign(x),), numpy=[np.fabs],
     symbol="abs", reads="sign x, and 0 at 0",
 )  # fmt: skip
 
-sign = elementwise(
+sign: Operation = elementwise(
     "sign", np.sign, scalar=lambda x: float((x > 0) - (x < 0)) if x == x else x,
     along=(None,), reads="0",
 )  # fmt: skip
 
 exp = elementwise("exp", np.exp, scalar=math.exp, along=(lambda t, out, x: t * out,), reads="e^x")
 expm1 = elementwise("expm1", np.expm1, scalar=math.expm1, along=(lambda t, out, x: t * (out + 1.0),), reads="e^x")
+exp2 = elementwise(
+    "exp2", np.exp2, scalar=math.exp2,
+    along=(lambda t, out, x: t * (out * math.log(2.0)),),
+    reads="2^x log 2",
+)  # fmt: skip
 
-log = elementwise("log", np.log, scalar=math.log, along=(lambda t, out, x: t / x,), reads="1 / x", domain=POSITIVE)
+log: Operation = elementwise(
+    "log", np.log, scalar=math.log,
+    along=(lambda t, out, x: t / x,),
+    reads="1 / x", domain=POSITIVE,
+)  # fmt: skip
+
 log1p = elementwise(
     "log1p", np.log1p, scalar=math.log1p,
     along=(lambda t, out, x: t / (1.0 + x),),
     reads="1 / (1 + x)", domain=Interval(-0.9, 4.0),
 )  # fmt: skip
 
+log2 = elementwise(
+    "log2", np.log2, scalar=math.log2,
+    along=(lambda t, out, x: t / (x * math.log(2.0)),),
+    reads="1 / (x log 2)", domain=POSITIVE,
+)  # fmt: skip
+
+log10 = elementwise(
+    "log10", np.log10, scalar=math.log10,
+    along=(lambda t, out, x: t / (x * math.log(10.0)),),
+    reads="1 / (x log 10)", domain=POSITIVE,
+)  # fmt: skip
+
+# out is at least as large as both operands: neither exponential overflows.
+logaddexp = elementwise(
+    "logaddexp", np.logaddexp,
+    along=(
+        lambda t, out, x, y: t * exp(x - out),
+        lambda t, out, x, y: t * exp(y - out),
+    ),
+    symbol="log Σ exp", reads=("e^x / (e^x + e^y)", "e^y / (e^x + e^y)"),
+)  # fmt: skip
+
+logaddexp2 = elementwise(
+    "logaddexp2", np.logaddexp2,
+    along=(
+        lambda t, out, x, y: t * exp2(x - out),
+        lambda t, out, x, y: t * exp2(y - out),
+    ),
+    symbol="log2 Σ exp2", reads=("2^x / (2^x + 2^y)", "2^y / (2^x + 2^y)"),
+)  # fmt: skip
+
 sqrt = elementwise(
     "sqrt", np.sqrt, scalar=math.sqrt,
     along=(lambda t, out, x: t * 0.5 / out,),
     reads="1 / (2 sqrt x)", domain=POSITIVE,
+)  # fmt: skip
+
+cbrt = elementwise(
+    "cbrt", np.cbrt, scalar=math.cbrt,
+    along=(lambda t, out, x: t / (3.0 * out * out),),
+    reads="1 / (3 cbrt(x)^2)", domain=NONZERO,
 )  # fmt: skip
 
 square = elementwise(
@@ -101,13 +157,14 @@ reciprocal = elementwise(
     symbol="1/x", reads="-1 / x^2", domain=NONZERO,
 )  # fmt: skip
 
-sin = elementwise("sin", np.sin, scalar=math.sin, along=(lambda t, out, x: t * cos(x),), reads="cos x")
-cos = elementwise("cos", np.cos, scalar=math.cos, along=(lambda t, out, x: -t * sin(x),), reads="-sin x")
-
-tanh = elementwise(
-    "tanh", np.tanh, scalar=math.tanh,
-    along=(lambda t, out, x: t * (1.0 - out * out),),
-    reads="1 - tanh(x)^2",
+hypot = elementwise(
+    "hypot", np.hypot, scalar=math.hypot,
+    along=(
+        lambda t, out, x, y: t * (x / (out + (out == 0))),
+        lambda t, out, x, y: t * (y / (out + (out == 0))),
+    ),
+    reads=("x / sqrt(x^2 + y^2), and 0 at the origin", "y / sqrt(x^2 + y^2), and 0 at the origin"),
+    domain=(Interval(), NONZERO),
 )  # fmt: skip
 
 
@@ -137,77 +194,24 @@ minimum = elementwise(
     symbol="min", reads=("1 if x < y, 1/2 at a tie, else 0", "1 if y < x, 1/2 at a tie, else 0"),
 )  # fmt: skip
 
-# np.clip is minimum(maximum(x, low), high): high wins where the bounds cross.
-_clip = elementwise(
-    "clip", lambda x, low, high: np.minimum(np.maximum(x, low), high),
+# Like maximum and minimum, but a number beats NaN (y != y is true for NaN alone).
+fmax = elementwise(
+    "fmax", np.fmax,
     along=(
-        lambda t, out, x, low, high: t * ((x >= low) & (x <= high)),
-        lambda t, out, x, low, high: t * ((x < low) & (low <= high)),
-        lambda t, out, x, low, high: t * ((x > high) | (low > high)),
+        lambda t, out, x, y: t * (0.5 * ((x >= y) | (y != y)) + 0.5 * ((x > y) | (y != y))),
+        lambda t, out, x, y: t * (0.5 * ((y >= x) | (x != x)) + 0.5 * ((y > x) | (x != x))),
     ),
-    reads=("1 inside and at the edges, else 0", "1 where x < low", "1 where x > high"),
-    domain=(Interval(), Interval(-1.5, -0.5), Interval(0.5, 1.5)),
+    symbol="max", reads=("1 if x > y or y is NaN, 1/2 at a tie", "1 if y > x or x is NaN, 1/2 at a tie"),
 )  # fmt: skip
 
-
-@implements(np.clip)
-def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    """Limit the values to [a_min, a_max]; a bound of None is none. At an edge the gradient passes.
-
-    Parameters
-    ----------
-    a, a_min, a_max : Value or array, broadcast together
-    min, max : the same bounds under NumPy's newer names
-
-    Returns
-    -------
-    Value or array
-
-    Examples
-    --------
-    >>> clip(np.array([-2.0, 0.5, 2.0]), -1.0, 1.0)
-    array([-1. ,  0.5,  1. ])
-    """
-    low = a_min if min is None else min
-    high = a_max if max is None else max
-    return _clip(a, -np.inf if low is None else low, np.inf if high is None else high)
-
-
-_where = elementwise(
-    "where", lambda condition, x, y: np.where(condition, x, y), scalar=lambda condition, x, y: x if condition else y,
+fmin = elementwise(
+    "fmin", np.fmin,
     along=(
-        None,
-        lambda t, out, condition, x, y: _where(condition, t, 0.0),
-        lambda t, out, condition, x, y: _where(condition, 0.0, t),
+        lambda t, out, x, y: t * (0.5 * ((x <= y) | (y != y)) + 0.5 * ((x < y) | (y != y))),
+        lambda t, out, x, y: t * (0.5 * ((y <= x) | (x != x)) + 0.5 * ((y < x) | (x != x))),
     ),
-    reads=("0", "1 where the condition holds, else 0", "1 where it does not, else 0"),
-    domain=(Interval(0, 1, integer=True), Interval(), Interval()),
+    symbol="min", reads=("1 if x < y or y is NaN, 1/2 at a tie", "1 if y < x or x is NaN, 1/2 at a tie"),
 )  # fmt: skip
 
-
-@implements(np.where)
-def where(condition: Any, *branches: Any) -> Any:
-    """`x` where the condition holds, `y` elsewhere, as `np.where` with three arguments.
-
-    Parameters
-    ----------
-    condition : array of bool
-    *branches : x and y, Value or array, broadcast together
-
-    Returns
-    -------
-    Value or array
-
-    Raises
-    ------
-    ArgumentError
-        If there are not exactly two branches.
-
-    Examples
-    --------
-    >>> where(np.array([True, False]), 1.0, 2.0)
-    array([1., 2.])
-    """
-    if len(branches) != 2:
-        raise ArgumentError(f"where: expected where(condition, x, y), got {1 + len(branches)} argument(s)")
-    return _where(condition.data if isinstance(condition, Node) else condition, *branches)
+fabs, true_divide = absolute, divide
+abs, pow = absolute, power

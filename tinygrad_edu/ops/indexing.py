@@ -1,11 +1,45 @@
-"""Reading entries by index, and the scatter that is its adjoint."""
+"""Reading entries by index, changing them without changing the array, and the scatter that is their adjoint."""
 
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.kinds import linear
-from tinygrad_edu.op import case
+from tinygrad_edu.errors import DTypeError, NotDifferentiableError
+from tinygrad_edu.kinds import general, linear
+from tinygrad_edu.op import Node, Operation, case, implements
+
+__all__ = [
+    "at_add", "at_set", "bincount", "compress", "delete", "extract", "getitem", "scatter", "take", "take_along_axis",
+]  # fmt: skip
+
+
+def plain_index(index: Any) -> Any:
+    """An index that nobody changes after it was recorded: lists become arrays, arrays are copied.
+
+    Raises
+    ------
+    NotDifferentiableError
+        If a Value is in it.
+    DTypeError
+        If an array in it holds neither integers nor booleans.
+    """
+    if isinstance(index, tuple):
+        return tuple([plain_index(part) for part in index])
+    return np.array(as_index("getitem", index)) if isinstance(index, (list, np.ndarray, Node)) else index
+
+
+def as_index(name: str, index: Any) -> Any:
+    """`index` as an array of integers or booleans; `name` is the function that complains otherwise."""
+    if isinstance(index, Node):
+        raise NotDifferentiableError(
+            f"{name}: a Value cannot be an index; use plain integers, for example v.data.astype(int)"
+        )
+    array = np.asarray(index)
+    if array.dtype.kind in "biu":
+        return array
+    if array.size == 0:  # an empty list says nothing about its type
+        return array.astype(np.intp)
+    raise DTypeError(f"{name}: expected integers or booleans as indices, got an array of {array.dtype}")
 
 
 def _getitem(x: Any, index: Any) -> Any:
@@ -14,28 +48,31 @@ def _getitem(x: Any, index: Any) -> Any:
 
 def _scatter(g: Any, index: Any, shape: Any) -> Any:
     out = np.zeros(shape, dtype=np.result_type(g))
-    if _is_basic(index):
-        out[index] = g  # a basic index names no entry twice
+    if _is_unique(index):
+        out[index] = g
         return out
-    return _add_at(out, index, g)
-
-
-def _is_basic(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)
-
-
-def _add_at(out: Any, index: Any, g: Any) -> Any:
-    """``np.add.at(out, index, g)``; by counting where that is faster (measured: 4 to 20 times).
-
-    The index is applied to the flat positions once, so that repeats are summed by `np.bincount`.
-    """
-    positions = np.arange(out.size).reshape(out.shape)[index]
-    if out.size > 8 * positions.size or out.dtype != np.float64:
+    if out.size > 8 * np.size(g) and not isinstance(index, np.ndarray):
         np.add.at(out, index, g)
         return out
-    weights = np.broadcast_to(g, positions.shape).ravel()
-    return np.bincount(positions.ravel(), weights=weights, minlength=out.size).reshape(out.shape)
+    # np.add.at is fast (measured: 5 to 10 times) on one axis only: so the index is turned into flat positions.
+    positions = _flat_positions(index, out)
+    np.add.at(out.reshape(-1), positions.reshape(-1), np.broadcast_to(g, positions.shape).reshape(-1))
+    return out
+
+
+def _is_unique(index: Any) -> bool:
+    """Whether the index names no entry twice: slices, single integers, one boolean mask."""
+    parts = index if isinstance(index, tuple) else (index,)
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    return not arrays or (len(arrays) == 1 and arrays[0].dtype == bool)
+
+
+def _flat_positions(index: Any, out: Any) -> Any:
+    if isinstance(index, np.ndarray):  # whole rows, such as those of an embedding
+        width = int(np.prod(out.shape[1:], dtype=np.intp))
+        rows = np.where(index < 0, index + len(out), index) * width
+        return np.add.outer(rows, np.arange(width)).reshape(index.shape + out.shape[1:])
+    return np.arange(out.size).reshape(out.shape)[index]
 
 
 getitem = linear(
@@ -48,15 +85,24 @@ getitem = linear(
         case((4, 3), index=(slice(1, 3), -1)),
         case((4, 3), index=(Ellipsis, None, 0)),
         case((4,), index=np.array([0, 2, 2, -1])),
+        case((4, 3), index=np.array([[0, 2, -1], [3, 3, 3]])),
         case((4, 3), index=(np.array([[0, 1], [3, 0]]), slice(None, 2))),
         case((4, 3), index=(np.array([0, 0, 3]), np.array([1, 1, 2]))),
+        case((2, 3, 2), index=(np.array([0, 1, 1]), slice(None), np.array([1, 1, 1]))),
+        case((2, 3, 2), index=(0, slice(None), np.array([1, 1, 0]))),
         case((3,), index=np.array([True, False, True])),
+        case((2, 3), index=np.array([[True, False, True], [False, True, False]])),
+        case((2, 3), index=(slice(None), np.array([True, False, True]))),
+        case((2, 3), index=(np.array([0, 0]), np.array([True, False, True]))),
         case((), index=()),
+        case((), index=None),
         case((0, 3), index=slice(0, 0)),
+        case((4,), index=np.array([], dtype=int)),
     ),
+    doc="""The entries at `index`: slices, integers, None, an ellipsis, arrays of integers or booleans, mixtures.""",
 )  # fmt: skip
 
-scatter = linear(
+scatter: Operation = linear(
     "scatter", _scatter,
     adjoint=lambda g, x, index, shape: getitem(g, index=index),
     reads="1",
@@ -64,6 +110,216 @@ scatter = linear(
         case((2,), index=slice(1, 3), shape=(4,)),
         case((3,), index=np.array([0, 2, 2]), shape=(4,)),
         case((2, 3), index=np.array([1, 1]), shape=(4, 3)),
+        case((3,), index=(np.array([0, 1, 0]), np.array([1, 1, 1])), shape=(2, 2)),
+        case((2,), index=np.array([True, False, True]), shape=(3,)),
     ),
     doc="""Zeros of `shape` with the operand added at `index`: the adjoint of indexing.""",
 )  # fmt: skip
+
+
+def _at_set(x: Any, value: Any, index: Any) -> Any:
+    out = np.array(x, dtype=np.result_type(x, value))
+    out[index] = value
+    return out
+
+
+def _last_written(index: Any, shape: Any) -> Any:
+    """1 where an entry of the value stays, 0 where a later one at the same place replaced it."""
+    if _is_unique(index):
+        return 1.0
+    owner = np.zeros(shape, dtype=np.intp)
+    order = np.arange(owner[index].size).reshape(owner[index].shape)
+    owner[index] = order
+    return (owner[index] == order) * 1.0
+
+
+_set: Operation = general(
+    "at_set", _at_set,
+    pull=(
+        lambda g, out, x, value, index: _set(g, 0.0, index=index),
+        lambda g, out, x, value, index: getitem(g, index=index) * _last_written(index, np.shape(x)),
+    ),
+    push=(
+        lambda t, out, x, value, index: _set(t, 0.0, index=index),
+        lambda t, out, x, value, index: _set(np.zeros_like(out), t, index=index),
+    ),
+    symbol="[ ] =", reads=("1 where kept, 0 where set", "1"),
+    cases=(
+        case((4,), (), index=1),
+        case((4, 3), (3,), index=slice(1, 3)),
+        case((4, 3), (2, 3), index=np.array([3, 0])),
+        case((3,), (3,), index=np.array([1, 1, 0])),
+        case((3,), (2,), index=np.array([True, False, True])),
+    ),
+    doc="""The first operand with the second written at `index`.""",
+)  # fmt: skip
+
+
+def at_set(x: Any, index: Any, value: Any) -> Any:
+    """`x` with `value` at `index`, as a new array: what ``x[index] = value`` is for plain arrays.
+
+    Parameters
+    ----------
+    x : Value or array
+    index : anything NumPy can index with
+        If it names an entry twice, the last value stays.
+    value : Value, array or number that broadcasts to ``x[index]``
+
+    Returns
+    -------
+    Value or array, shape of `x`
+
+    Examples
+    --------
+    >>> at_set(np.zeros(3), 1, 5.0)
+    array([0., 5., 0.])
+    """
+    return _set(x, value, index=plain_index(index))
+
+
+def at_add(x: Any, index: Any, value: Any) -> Any:
+    """`x` with `value` added at `index`, as a new array; entries named twice receive both.
+
+    Parameters
+    ----------
+    x : Value or array
+    index : anything NumPy can index with
+    value : Value, array or number that broadcasts to ``x[index]``
+
+    Returns
+    -------
+    Value or array, shape of `x`
+
+    Examples
+    --------
+    >>> at_add(np.zeros(3), [0, 0, 2], np.array([1.0, 2.0, 5.0]))
+    array([3., 0., 5.])
+    """
+    index = plain_index(index)
+    shape = np.shape(x)
+    target = np.broadcast_to(0.0, shape)[index].shape
+    return x + scatter(np.broadcast_to(value, target), index=index, shape=shape)
+
+
+@implements(np.take)
+def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+    """The entries at `indices` along an axis (of the flat array if None); see `np.take`.
+
+    Parameters
+    ----------
+    a : Value or array
+    indices : array of int
+    axis : int, optional
+    mode : {"raise", "wrap", "clip"}
+        What to do with an index outside the axis.
+
+    Returns
+    -------
+    Value or array
+
+    Raises
+    ------
+    IndexError
+        If an index is outside the axis, and `mode` is "raise".
+
+    Examples
+    --------
+    >>> take(np.array([[1.0, 2.0], [3.0, 4.0]]), [1, 0], axis=1)
+    array([[2., 1.],
+           [4., 3.]])
+    """
+    if axis is None:
+        a, axis = np.reshape(a, -1), 0
+    indices = as_index("take", indices)
+    if indices.dtype == bool or mode != "raise":  # NumPy reads booleans as 0 and 1 here
+        indices = np.take(np.arange(np.shape(a)[axis]), indices, mode=mode)  # type: ignore[call-overload]
+    return getitem(a, index=(slice(None),) * (axis % np.ndim(a)) + (np.array(indices),))
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """The entries at `indices` along an axis, one index an entry of the result; see `np.take_along_axis`.
+
+    Parameters
+    ----------
+    arr : Value or array
+    indices : array of int, of the same number of axes
+    axis : int, optional
+
+    Returns
+    -------
+    Value or array
+
+    Examples
+    --------
+    >>> take_along_axis(np.array([[3.0, 1.0], [2.0, 4.0]]), np.array([[1], [0]]), axis=1)
+    array([[1.],
+           [2.]])
+    """
+    indices = as_index("take_along_axis", indices)
+    if axis is None:
+        return getitem(np.reshape(arr, -1), index=indices)
+    grid = list(np.ogrid[tuple(slice(n) for n in np.shape(arr))])
+    grid[axis] = indices
+    return getitem(arr, index=tuple(grid))
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """The slices of `a` along an axis where the condition holds; see `np.compress`.
+
+    Examples
+    --------
+    >>> compress([False, True], np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    array([[3., 4.]])
+    """
+    return take(a, np.flatnonzero(condition), axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """The entries of `arr` where the condition holds, in a row; see `np.extract`.
+
+    Examples
+    --------
+    >>> extract(np.array([True, False, True]), np.array([1.0, 2.0, 3.0]))
+    array([1., 3.])
+    """
+    return take(arr, np.flatnonzero(condition))
+
+
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """`arr` without the slices that `obj` names; see `np.delete`.
+
+    Examples
+    --------
+    >>> delete(np.array([1.0, 2.0, 3.0]), 1)
+    array([1., 3.])
+    """
+    kept = np.delete(np.arange(np.size(arr) if axis is None else np.shape(arr)[axis]), obj)
+    return take(arr, kept, axis)
+
+
+@implements(np.bincount)
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """The sum of the weights of each whole number in `x`; see `np.bincount`.
+
+    Parameters
+    ----------
+    x : array of int, shape (n,)
+    weights : Value or array, shape (n,), optional
+    minlength : int
+
+    Returns
+    -------
+    Value or array, shape (max(x) + 1 or `minlength`,)
+
+    Examples
+    --------
+    >>> bincount(np.array([0, 2, 2]), np.array([1.0, 2.0, 3.0]))
+    array([1., 0., 5.])
+    """
+    x = as_index("bincount", x)
+    counts = np.bincount(x, minlength=minlength)
+    return counts if weights is None else scatter(weights, index=x, shape=counts.shape)

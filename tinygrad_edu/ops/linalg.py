@@ -7,6 +7,10 @@ import numpy as np
 from tinygrad_edu.kinds import multilinear
 from tinygrad_edu.op import case
 
+__all__ = [
+    "matmul",
+]
+
 
 def _pull_left(g: Any, x: Any, y: Any) -> Any:
     if np.ndim(y) == 1:  # a vector on the right: out[..., i] = sum over k of x[..., i, k] y[k]

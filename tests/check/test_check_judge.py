@@ -1,0 +1,161 @@
+"""The verdict on one claimed slope; faults are planted in the walk, and the judge must not be fooled."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tinygrad_edu.check.intervals import UNIT, Sample
+from tinygrad_edu.check.judge import judge
+from tinygrad_edu.check.walk import Verdict, Walk
+
+
+def walk(f, x, stretch=1.375, noise=0.0):
+    scale = 2.0 ** math.floor(math.log2(abs(x))) if x else 1.0
+
+    def line(t):
+        step = ((x + scale * t) - x) / scale
+        try:
+            value = f(x + scale * step)
+        except (ValueError, ArithmeticError):
+            return None
+        return Sample(step, value - f(x), UNIT * abs(value)) if step else None
+
+    return Walk(line, abs(f(x)), noise, stretch), scale
+
+
+def verdict(f, x, claim, **options):
+    line, scale = walk(f, x, **options)
+    return judge(line, claim * scale)
+
+
+@pytest.mark.parametrize("stretch", [1.0, 1.125, 1.5, 1.875])
+@pytest.mark.parametrize(
+    ("f", "x", "slope"),
+    [
+        (math.sin, 1e10, math.cos(1e10)),
+        (math.sin, 1.0, math.cos(1.0)),
+        (lambda x: x * x, 1e12, 2e12),
+        (lambda x: 1 / x, 1e-8, -1e16),
+        (math.exp, 50.0, math.exp(50)),
+        (lambda x: x**20, 3.0, 20 * 3.0**19),
+        (math.log, 1e-300, 1e300),
+        (math.sqrt, 1e-12, 5e5),
+    ],
+)
+def test_a_right_slope_passes_and_one_off_by_a_millionth_fails(f, x, slope, stretch):
+    assert verdict(f, x, slope, stretch=stretch).verdict is Verdict.PASS
+    for wrong in (1 + 1e-6, 1 - 1e-6, -1.0, 2.0, 0.0):
+        assert verdict(f, x, wrong * slope, stretch=stretch).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("size", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_an_error_that_passes_is_no_larger_than_the_certified_digits_say(size):
+    found = verdict(math.sin, 1.0, math.cos(1.0) * (1 + size))
+    assert found.verdict is Verdict.FAIL
+    assert found.digits == pytest.approx(-math.log10(size), abs=0.1)
+
+
+def test_between_the_slopes_of_a_kink_is_kink_and_outside_is_fail():
+    for claim in (0.0, 0.3, 1.0):
+        assert verdict(lambda x: max(x, 0.0), 0.0, claim).verdict is Verdict.KINK
+    for claim in (-0.01, 1.01, 2.0):
+        assert verdict(lambda x: max(x, 0.0), 0.0, claim).verdict is Verdict.FAIL
+
+
+def test_the_middle_of_a_kink_is_not_passed_off_as_a_slope():
+    """A central difference says exactly 1/2 at relu(0); that is nobody's derivative."""
+    assert verdict(lambda x: max(x, 0.0), 0.0, 0.5).verdict is Verdict.KINK
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_a_kink_nearby_does_not_hide_the_slope_at_the_point(distance):
+    f = lambda x: max(x - 1.0, 0.0)  # noqa: E731
+    assert verdict(f, 1 + distance, 1.0).verdict in (Verdict.PASS, Verdict.KINK)
+    assert verdict(f, 1 - distance, 0.0).verdict in (Verdict.PASS, Verdict.KINK)
+    assert verdict(f, 1 + distance, -1.0).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-6, 1e-9])
+def test_the_slope_beyond_a_kink_nearby_is_a_wrong_slope(distance):
+    f = lambda x: max(x - 1.0, 0.0)  # noqa: E731
+    assert verdict(f, 1 + distance, 0.0).verdict is Verdict.FAIL
+    assert verdict(f, 1 - distance, 1.0).verdict is Verdict.FAIL
+
+
+def test_a_vertical_tangent_is_inconclusive():
+    found = verdict(lambda x: math.copysign(abs(x) ** (1 / 3), x), 0.0, 1.0)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "do not settle" in found.reason
+
+
+def test_a_domain_that_ends_here_is_judged_from_inside():
+    found = verdict(lambda x: x * math.sqrt(x), 0.0, 0.0)
+    assert found.verdict is Verdict.PASS
+    assert "one side" in found.reason
+    assert verdict(lambda x: x * math.sqrt(x), 0.0, 0.1).verdict is Verdict.FAIL
+
+
+def test_a_claim_that_is_not_finite_fails_where_the_function_is_smooth():
+    assert verdict(math.sin, 1.0, math.nan).verdict is Verdict.FAIL
+    assert verdict(math.sin, 1.0, math.inf).verdict is Verdict.FAIL
+
+
+def test_an_infinite_slope_at_a_vertical_tangent_is_not_called_wrong():
+    assert verdict(math.sqrt, 0.0, math.inf).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_function_faster_than_floats_can_follow_is_inconclusive():
+    assert verdict(math.sin, 1e17, math.cos(1e17), noise=0.7).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_point_without_neighbours_in_the_domain_is_inconclusive():
+    found = verdict(lambda x: 1.0 if x == 3.0 else math.nan, 3.0, 0.0)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "domain" in found.reason
+
+
+def test_a_period_that_divides_every_step_does_not_hide_the_slope():
+    """The fault planted: with steps of 2^-k alone, sin(2 pi 1024 x) seems constant."""
+    f = lambda x: math.sin(2 * math.pi * 1024 * x)  # noqa: E731
+    assert verdict(f, 1.0, 2 * math.pi * 1024, stretch=1.0).verdict is Verdict.PASS
+    assert verdict(f, 1.0, 0.0, stretch=1.0).verdict is Verdict.FAIL
+    assert verdict(f, 1.0, 0.0, stretch=1.375).verdict is Verdict.FAIL
+
+
+def test_cancellation_inside_the_function_is_inconclusive_and_says_so():
+    found = verdict(lambda x: (1 - math.cos(x)) / x**2, 1e-5, -1e-5 / 12)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "cancel" in found.reason
+
+
+def test_noise_hides_no_more_than_it_must():
+    rng = np.random.default_rng(0)
+    f = lambda x: math.sin(x) + 1e-8 * rng.uniform(-1, 1)  # noqa: E731
+    line = Walk(lambda t: Sample(t, f(1 + t) - math.sin(1), 1e-8), 1.0, noise=1e-8)
+    found = judge(line, math.cos(1))
+    assert found.verdict is Verdict.PASS
+    assert 4 < found.digits < 8
+    line = Walk(lambda t: Sample(t, f(1 + t) - math.sin(1), 1e-8), 1.0, noise=1e-8)
+    assert judge(line, math.cos(1) * 1.0001).verdict is Verdict.FAIL
+
+
+def test_noise_that_is_underestimated_ends_in_no_false_alarm():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        line = Walk(lambda t, rng=rng: Sample(t, math.sin(1 + t) - math.sin(1) + 1e-9 * rng.normal(), 1e-16), 1.0)
+        assert judge(line, math.cos(1)).verdict is not Verdict.FAIL
+
+
+def test_the_rounding_of_the_claim_itself_is_allowed_for():
+    line, _ = walk(math.sin, 1.0)
+    assert judge(line, math.cos(1) * 1.001, slack=0.01).verdict is not Verdict.FAIL
+
+
+def test_a_smooth_function_takes_few_evaluations_and_a_wrong_claim_some_more():
+    line, _ = walk(math.sin, 1.0)
+    judge(line, math.cos(1.0))
+    assert 2 * len(line.samples) == 8
+    line, _ = walk(math.sin, 1.0)
+    judge(line, 2 * math.cos(1.0))
+    assert 2 * len(line.samples) <= 40

@@ -1,0 +1,148 @@
+"""The command line: ``tinygrad-edu demo | train | check | draw | info``.
+
+Bad input ends in one line and exit code 2; a gradient that fails its check ends in 1, Ctrl-C in 130.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinygrad_edu.errors import TinygradEduError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives back the exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process if not given.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (TinygradEduError, OSError) as error:
+        message = " ".join(str(error).split()) if isinstance(error, OSError) else str(error).splitlines()[0]
+        print(f"tinygrad-edu {arguments.command}: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing was written", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tinygrad-edu", description="Train, verify and draw on one graph.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    demo = commands.add_parser("demo", help="train on real handwritten digits, verify, draw (under a minute)")
+    demo.set_defaults(run=_demo)
+    _training_arguments(demo, hidden=(256,), dropout=0.4, epochs=80)
+
+    train = commands.add_parser("train", help="the same on a CSV file of yours")
+    train.set_defaults(run=_train)
+    train.add_argument("--data", type=Path, required=True, metavar="FILE.csv", help="first line: column names")
+    train.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict")
+    train.add_argument("--task", choices=("classification", "regression"), default="classification")
+    _training_arguments(train, hidden=(64,), dropout=0.0, epochs=100)
+
+    for name, run, text in (
+        ("check", _check, "verify the gradient of an expression or module:function by finite differences"),
+        ("draw", _draw, "draw the graph of an expression or module:function"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=run)
+        command.add_argument("target", help="such as 'tanh(w*x + b)', or mymodule:loss")
+        command.add_argument(
+            "-i", "--input", action="append", default=[], metavar="NAME=VALUE", help="a number or a list: x=2, w=[1,2]"
+        )
+        if name == "draw":
+            command.add_argument("-o", "--output", type=Path, default=Path("graph.svg"), help=".svg .png .pdf .dot")
+            command.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
+            command.add_argument("--local", action="store_true", help="local derivatives on the edges")
+
+    info = commands.add_parser("info", help="versions, what is installed, and what each extra would bring")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _training_arguments(parser: argparse.ArgumentParser, **defaults: object) -> None:
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.set_defaults(**defaults)
+    parser.add_argument("--hidden", type=_sizes, metavar="N,N", help="sizes of the hidden layers")
+    parser.add_argument("--dropout", type=float, metavar="P", help="share of hidden units left out of each step")
+    parser.add_argument("--epochs", type=int, help="how often each sample is seen")
+    parser.add_argument("--batch-size", type=int, default=32, help="samples a step")
+    parser.add_argument("--lr", type=float, default=2e-3, help="learning rate of Adam")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the batches")
+    parser.add_argument("--name", help="the run's folder; an existing one is never overwritten")
+    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs go")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected sizes such as 64,32, got {text!r}") from None
+    if any(size < 1 for size in sizes):
+        raise argparse.ArgumentTypeError(f"each layer needs at least 1 unit, got {text!r}")
+    return sizes
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from tinygrad_edu.cli.training import digits_problem
+
+    return _run(arguments, digits_problem(arguments.seed), "demo")
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from tinygrad_edu.cli.training import csv_problem
+
+    problem = csv_problem(arguments.data, arguments.target, arguments.task, arguments.seed)
+    return _run(arguments, problem, arguments.data.stem)
+
+
+def _run(arguments: argparse.Namespace, problem: object, name: str) -> int:
+    from tinygrad_edu.cli.folder import RunFolder
+    from tinygrad_edu.cli.training import Problem, Settings, run
+
+    assert isinstance(problem, Problem)
+    settings = Settings(
+        arguments.hidden, arguments.dropout, arguments.epochs, arguments.batch_size, arguments.lr, arguments.seed
+    )
+    folder = RunFolder(arguments.out, arguments.name or name, numbered=arguments.name is None)
+    return run(problem, settings, folder, print, progress=not arguments.no_progress)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from tinygrad_edu.check import check_gradients
+    from tinygrad_edu.cli.expressions import read_target
+
+    target = read_target(arguments.target, arguments.input)
+    report = check_gradients(target, *target.inputs.values(), names=tuple(target.inputs), raise_on_fail=False, rng=0)
+    print(report)
+    return 0 if report.passed else 1
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    from tinygrad_edu.cli.expressions import read_target
+    from tinygrad_edu.viz import draw
+
+    root = read_target(arguments.target, arguments.input).run()
+    if root.size == 1:
+        root.backward()
+    path = draw(root, local=arguments.local).render(arguments.output, overwrite=arguments.overwrite)
+    print(f"wrote {path}")
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from tinygrad_edu.cli.info import info
+
+    print(info())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""What samples of a function on a line say about its slope: an interval for each step, and their intersection.
+
+Pure numerics: a line is a callable ``sample(t)``, and nothing here knows of gradients or Values.
+
+A difference quotient at step h is off by truncation (the curvature between the points) and by rounding
+(the noise of the values, divided by h). Neither is guessed. Two neighbouring steps, h and 2h, differ by
+both, and the two follow different laws: truncation shrinks as h^p when h does, rounding grows as 1/h. So
+what is seen at one step bounds the others by the weaker of the two laws, and every step gives an
+interval that holds the slope. Intervals are intersected from the smallest step outwards. Where they
+become disjoint, something is not smooth at that distance, and what lies further out is not used.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+CENTRAL = (2, 4, 6)  # how the error of a central quotient shrinks with h, and after each extrapolation
+ONE_SIDED = (1, 2, 3)
+UNIT = 2.0**-52
+SLOWEST = 0.75  # differences of neighbouring steps that shrink by less than this prove no convergence
+REACH = 8  # the smallest step that tells something is at most so many octaves above the smallest one taken
+EXPLAINED = 4.0  # a difference up to so many times its rounding bound is rounding
+
+
+class Sample(NamedTuple):
+    """One point of a line: the step that was really taken, the change of the function, how far off that may be."""
+
+    step: float
+    change: float
+    rounding: float
+
+
+class Slope(NamedTuple):
+    """A difference quotient and the bound of its rounding error."""
+
+    value: float
+    rounding: float
+
+
+class Bracket(NamedTuple):
+    """An interval that holds the slope, from the step 2^-octave."""
+
+    low: float
+    high: float
+    octave: int
+
+
+class Interval(NamedTuple):
+    """An intersection of brackets.
+
+    `brackets` are those that agreed, `broken` is the octave of the first one that did not, or None.
+    """
+
+    low: float
+    high: float
+    brackets: tuple[Bracket, ...] = ()
+    broken: int | None = None
+
+    @property
+    def middle(self) -> float:
+        """The centre."""
+        return 0.5 * self.low + 0.5 * self.high
+
+    @property
+    def half(self) -> float:
+        """Half the width: the error bar."""
+        return 0.5 * self.high - 0.5 * self.low
+
+    def holds(self, value: float, slack: float = 0.0) -> bool:
+        """Whether `value`, itself known to within `slack`, can lie inside."""
+        return self.low - slack <= value <= self.high + slack
+
+    def witnesses(self, value: float, slack: float = 0.0) -> int:
+        """How many octaves have a bracket that `value`, itself known to within `slack`, lies outside of."""
+        return len({b.octave for b in self.brackets if not b.low - slack <= value <= b.high + slack})
+
+    def misses(self, other: "Interval") -> bool:
+        """Whether the two have no point in common."""
+        return self.low > other.high or other.low > self.high
+
+
+class Slopes(NamedTuple):
+    """The difference quotients of a line by octave: to both sides, to the right, to the left."""
+
+    central: dict[int, Slope]
+    right: dict[int, Slope]
+    left: dict[int, Slope]
+
+
+def measure(samples: Mapping[int, tuple[Sample | None, Sample | None]], rounding: float) -> Slopes:
+    """Difference quotients from samples at +-2^-octave; `rounding` is that of the value in the middle.
+
+    A sample of None (outside the function's domain) leaves the other side usable.
+
+    Examples
+    --------
+    >>> slopes = measure({3: (Sample(0.125, 0.25, 0.0), Sample(-0.125, -0.25, 0.0))}, 0.0)
+    >>> slopes.central[3].value, slopes.right[3].value
+    (2.0, 2.0)
+    """
+    slopes = Slopes({}, {}, {})
+    for octave, (right, left) in samples.items():
+        for side, sample in ((slopes.right, right), (slopes.left, left)):
+            if sample is not None:
+                value = sample.change / sample.step
+                side[octave] = Slope(value, (sample.rounding + rounding) / abs(sample.step) + 2 * UNIT * abs(value))
+        if right is not None and left is not None:
+            # Exact for parabolas even where the two steps differ by a rounding of x + h.
+            after, before = slopes.right[octave].value, slopes.left[octave].value
+            width = right.step - left.step
+            value = after * (-left.step / width) + before * (right.step / width)
+            noise = (right.rounding + left.rounding) / width + 2 * UNIT * max(abs(after), abs(before))
+            slopes.central[octave] = Slope(value, noise)
+    return slopes
+
+
+def brackets(slopes: Mapping[int, Slope], orders: tuple[int, ...]) -> list[Bracket]:
+    """An interval from every run of three neighbouring octaves, and from its Richardson extrapolations.
+
+    A step whose difference from the next does not shrink, or turns, though rounding does not explain it,
+    gives none: it is not yet where the laws hold.
+
+    Examples
+    --------
+    >>> cubic = {k: Slope(3.0 + 4.0**-k, 1e-16 * 2.0**k) for k in range(5, 9)}
+    >>> [b.low <= 3.0 <= b.high for b in brackets(cubic, CENTRAL)]
+    [True, True, True]
+    """
+    found = []
+    level = dict(slopes)
+    for order in orders:
+        gain = 2.0**order
+        moves = {k: level[k - 1].value - slope.value for k, slope in level.items() if k - 1 in level}
+        noise = 0.0  # the largest difference that rounding does not explain, as it would act on a step of 1
+        for k in sorted(moves, reverse=True):
+            move, slope = abs(moves[k]), level[k]
+            known = move <= EXPLAINED * (slope.rounding + level[k - 1].rounding)
+            noise = noise if known else max(noise, move * 2.0**-k)
+            outer = moves.get(k - 1)
+            if outer is None:
+                continue
+            growth = 1.0
+            if not known:
+                ratio = moves[k] / outer if outer else math.inf
+                if not 0 <= ratio <= SLOWEST:
+                    continue
+                growth = max(1.0, 2 * ratio / (1 - ratio))  # the rest of a geometric series, twice
+            half = slope.rounding + max(growth * move, noise * 2.0**k, abs(outer) / gain)
+            if math.isfinite(half):
+                found.append(Bracket(slope.value - half, slope.value + half, k))
+        level = {
+            k: Slope(
+                level[k].value - move / (gain - 1),
+                (gain * level[k].rounding + level[k - 1].rounding) / (gain - 1),
+            )
+            for k, move in moves.items()
+        }
+    return found
+
+
+def intersect(found: Iterable[Bracket], finest: int | None = None) -> Interval | None:
+    """The common part of the brackets, from the smallest step outwards, up to the first that is disjoint.
+
+    None if there are none near the octave `finest`, the smallest step that was taken: what diverges
+    there has no slope, whatever larger steps say.
+
+    Examples
+    --------
+    >>> agreed = intersect([Bracket(0.0, 2.0, 9), Bracket(1.0, 3.0, 8), Bracket(5.0, 6.0, 7)])
+    >>> agreed.low, agreed.high, agreed.broken
+    (1.0, 2.0, 7)
+    """
+    low, high = -math.inf, math.inf
+    agreed = []
+    broken = None
+    for bracket in sorted(found, key=lambda b: -b.octave):
+        inner_low, inner_high = max(low, bracket.low), min(high, bracket.high)
+        if inner_low > inner_high:
+            broken = bracket.octave
+            break
+        low, high = inner_low, inner_high
+        agreed.append(bracket)
+    if not agreed or (finest is not None and agreed[0].octave < finest - REACH):
+        return None
+    return Interval(low, high, tuple(agreed), broken)
+
+
+def estimate_noise(values: Callable[[float], float], spacings: Collection[float], points: int = 9) -> float:
+    """The standard deviation of the rounding noise of a function near 0, from differences of its values.
+
+    Parameters
+    ----------
+    values : callable
+        ``values(t)``, the change from 0 to t; nan where the function has no value.
+    spacings : collection of float
+        Tried from the smallest up, until most values differ from each other.
+    points : int
+        How many values are taken at each spacing.
+
+    Returns
+    -------
+    float
+        0.0 if the values never change.
+
+    Notes
+    -----
+    Moré and Wild, Estimating Computational Noise, SIAM J. Sci. Comput. 33 (2011), 1292-1314 (ECnoise). High
+    differences of a smooth function vanish, and those of noise with standard deviation s have the variance
+    s^2 (2k)! / (k!)^2. Three successive orders that agree within a factor of 4 tell the level.
+
+    Examples
+    --------
+    >>> grid = 2.0**-20
+    >>> 0.1 * grid < estimate_noise(lambda t: round((3 * t + t * t) / grid) * grid, [2.0**-40, 2.0**-22]) < grid
+    True
+    """
+    far = max(spacings) * (points // 2)
+    if values(far) == 0.0 == values(-far):
+        return 0.0
+    level = 0.0
+    for spacing in sorted(spacings):
+        row = [v for i in range(points) if math.isfinite(v := values((i - points // 2) * spacing))]
+        if len(row) < 6:
+            continue
+        if len(set(row)) <= len(row) // 2:
+            level = max(level, max(row) - min(row))  # the function has steps, of about this height
+            continue
+        return max(level, _level_of(row))
+    return level
+
+
+def _level_of(row: list[float]) -> float:
+    """The noise in values at equal distances: the first order of differences from which on it is all there is."""
+    levels, signs = [], []
+    weight = 1.0
+    for k in range(1, len(row) - 1):
+        row = [b - a for a, b in pairwise(row)]
+        weight *= k / (2 * (2 * k - 1))
+        levels.append(math.sqrt(weight / len(row)) * math.hypot(*row))
+        signs.append(min(row) < 0 < max(row))
+    for i in range(len(levels) - 2):
+        three = levels[i : i + 3]
+        if signs[i] and max(three) <= 4 * min(three):
+            return levels[i]
+    return levels[-1]

@@ -1,0 +1,219 @@
+"""What a claimed slope is worth: which steps to take, when to stop, and the verdict.
+
+The first steps lie where a smooth function is cheap to judge, and a claim that they confirm to many
+digits is done. Before anything is said against a claim, the function is looked at from the finest step
+that a float can resolve to the coarsest.
+"""
+
+import math
+from typing import NamedTuple
+
+from tinygrad_edu.check.intervals import Interval
+from tinygrad_edu.check.walk import Verdict, Walk
+
+FIRST = (12, 11, 10, 9)
+WIDE = 3  # the octave of the step that a function must not react to before it is called flat
+MORE = (8, 7, 6, 5, 4, 3, 2, 1, 0, 13, 14, 15, 16, 17, 18)  # for claims that hold to few digits
+FINE = ((14, 13), (22, 21, 20), (32, 31, 30), (42, 41, 40), (49, 48, 47))  # for others: does anything happen close by?
+EVERY = tuple(range(49, -1, -1))
+FURTHER = 6  # octaves at a time, beyond a coordinate's own magnitude
+
+SHARP = 2.0**-26  # relative half-width at which a claim that holds needs no further steps
+DIGITS = 1e-3  # a claim that holds to fewer than three digits is not called confirmed
+WITNESSES = 2  # so many steps must contradict a claim, each by itself, before it fails
+VISIBLE = 100.0  # a change of so many roundings is one
+CLOSE_BY = 2.0**-16  # a step over which a function that hides in its rounding may still be taken for straight
+NOISY = 2.0**-12  # noise, as a part of the function's magnitude, at which no slope is told from noise
+MOST_DIGITS = 15.9
+
+
+class Finding(NamedTuple):
+    """The verdict on one claim; `numeric` ± `error` is what the samples say (nan and inf if nothing)."""
+
+    verdict: Verdict
+    numeric: float = math.nan
+    error: float = math.inf
+    digits: float = 0.0
+    reason: str = ""
+
+
+class Judge:
+    """One claimed slope before one walk.
+
+    Parameters
+    ----------
+    walk : Walk
+    claim : float
+    slack : float
+        How far the claim itself may be off by rounding.
+    sharp : float
+        The relative half-width at which a claim that holds needs no further steps.
+    """
+
+    def __init__(self, walk: Walk, claim: float, slack: float = 0.0, sharp: float = SHARP) -> None:
+        self.walk = walk
+        self.claim = claim
+        self.slack = slack if math.isfinite(claim) else 0.0
+        self.sharp = sharp
+
+    def verdict(self) -> Finding:
+        """The verdict, from as few samples as it takes."""
+        walk = self.walk
+        walk.take(FIRST)
+        if walk.noise > NOISY * max(walk.magnitude, walk.variation):
+            return self._unknown(
+                f"the function varies by ±{walk.noise:.1e} between neighbouring floating-point numbers, as noise does; "
+                "check it at smaller inputs, or write it so that large numbers do not cancel"
+            )
+        if self._is_flat_and_zero():
+            walk.take((WIDE,))
+        found = self._confirmed()
+        if found is None and self._holds() and not walk.bends:
+            walk.take(MORE)
+            found = self._confirmed() or self._as_good_as_it_gets()
+        if found is None:
+            for octaves in FINE:
+                walk.take(octaves)
+            found = self._confirmed() or self._contradicted(hasty=True)
+        if found is None:
+            walk.take(EVERY)
+            self._go_further()
+            found = self._confirmed() or self._contradicted(hasty=False) or self._at_last()
+        return found
+
+    # -- steps of the decision
+
+    def _confirmed(self) -> Finding | None:
+        """PASS, if the claim lies in a narrow interval, or says zero of a function that does not change."""
+        seen = self.walk.slope
+        if seen is None or self.walk.bends or not self._holds():
+            return None
+        if self._is_flat_and_zero() and WIDE in self.walk.samples:
+            return self._pass(seen)
+        size = max(abs(self.claim), abs(seen.middle), 0.0 if self.claim else self.walk.variation)
+        return self._pass(seen) if seen.half <= self.sharp * size else None
+
+    def _as_good_as_it_gets(self) -> Finding | None:
+        """PASS on three digits or more, if smaller steps cannot say more."""
+        seen = self.walk.slope
+        if seen is None or self.walk.bends or not self._holds() or not self._has_digits(seen):
+            return None
+        narrowest = min(seen.brackets, key=lambda bracket: bracket.high - bracket.low)
+        return self._pass(seen) if narrowest.octave < max(MORE) - 1 else None
+
+    def _go_further(self) -> None:
+        """Steps beyond the coordinate's own magnitude, as long as they may say more: rounding hides the claim."""
+        walk, far = self.walk, 0
+        while (
+            far < walk.reach and walk.central is not None and walk.central.broken is None and self._holds()
+            and walk.variation > VISIBLE * walk.rounding and self._confirmed() is None
+        ):  # fmt: skip
+            walk.take(range(-far - 1, -far - 1 - FURTHER, -1))
+            far += FURTHER
+
+    def _contradicted(self, hasty: bool) -> Finding | None:
+        """KINK or FAIL, if the samples leave the claim no other way; `hasty` waits where more steps may help."""
+        walk, claim, slack = self.walk, self.claim, self.slack
+        if walk.bends and walk.right is not None and walk.left is not None:
+            hull = Interval(min(walk.right.low, walk.left.low), max(walk.right.high, walk.left.high))
+            sides = f"not smooth here: slope {walk.left.middle:.6g} to the left, {walk.right.middle:.6g} to the right"
+            if math.isfinite(claim) and hull.holds(claim, slack):
+                return Finding(Verdict.KINK, hull.middle, hull.half, 0.0, sides)
+            return Finding(Verdict.FAIL, hull.middle, hull.half, 0.0, f"{sides}, and the claim is not between the two")
+        seen, large = walk.slope, walk.at_large
+        if seen is None or self._holds():
+            return None
+        if math.isfinite(claim) and seen.witnesses(claim, slack) < WITNESSES:
+            return None
+        if hasty and (seen.broken is not None or large is None):
+            return None
+        if large is not None and large.holds(claim, slack) and large.misses(seen):
+            return self._unknown(
+                f"at small steps the slope is {seen.middle:.6g}, at large ones {large.middle:.6g}, as claimed: large "
+                "numbers cancel inside the function, or it ripples; write it without the cancellation"
+            )
+        if self._hides() and abs(claim) * CLOSE_BY <= VISIBLE * walk.rounding:
+            return self._unknown(
+                f"the function shows no change beyond its rounding (about {walk.rounding:.1e}), and close by the claim "
+                "would not show either; check a part of the function by itself, or at other inputs"
+            )
+        what = "outside the error bar" if math.isfinite(claim) else "not a finite number, where the function is smooth"
+        return Finding(Verdict.FAIL, seen.middle, seen.half, self._digits(seen), what + self._side())
+
+    def _at_last(self) -> Finding:
+        """PASS on three digits or more, else INCONCLUSIVE with its reason."""
+        walk, seen = self.walk, self.walk.slope
+        if all(sample is None for pair in walk.samples.values() for sample in pair):
+            return self._unknown("the function has no finite value near this point; move it into the function's domain")
+        if seen is None:
+            return self._unknown(
+                "the difference quotients do not settle as the step shrinks (a vertical tangent, a jump, or noise); "
+                "check at a point where the function is smooth"
+            )
+        if not self._holds():
+            return self._open(seen, "outside the error bar, but a single step says so; check at another point too")
+        if self._has_digits(seen):
+            return self._pass(seen, self._side())
+        if abs(self.claim) <= self.slack and (seen.half <= DIGITS * walk.variation or self._hides()):
+            return self._pass(seen, "zero, as far as rounding lets one see" + self._side())
+        return self._open(
+            seen,
+            f"inside the error bar, but that is wide: the function's rounding (about {walk.rounding:.1e}) hides its "
+            "effect; check a part of the function by itself, or at other inputs",
+        )
+
+    # -- questions
+
+    def _holds(self) -> bool:
+        seen = self.walk.slope
+        return seen is not None and math.isfinite(self.claim) and seen.holds(self.claim, self.slack)
+
+    def _has_digits(self, seen: Interval) -> bool:
+        return seen.half <= DIGITS * max(abs(self.claim), abs(seen.middle))
+
+    def _is_flat_and_zero(self) -> bool:
+        return self.walk.flat and abs(self.claim) <= self.slack
+
+    def _hides(self) -> bool:
+        """Whether no change was seen that is larger than the function's rounding."""
+        return self.walk.variation <= VISIBLE * self.walk.rounding
+
+    def _side(self) -> str:
+        return "" if self.walk.central is not None else "; from one side, the function has no values on the other"
+
+    # -- answers
+
+    def _digits(self, seen: Interval) -> float:
+        """Decimal digits to which claim and slope are certain to agree; those of a zero are of the function's size."""
+        apart = max(abs(self.claim - seen.low), abs(seen.high - self.claim))
+        size = max(abs(self.claim), abs(seen.middle))
+        if abs(self.claim) <= self.slack and self._holds():
+            size = max(size, self.walk.variation, self.walk.magnitude)
+        if apart == 0:
+            return MOST_DIGITS
+        return max(0.0, min(MOST_DIGITS, math.log10(size / apart))) if size and math.isfinite(apart) else 0.0
+
+    def _pass(self, seen: Interval, reason: str = "") -> Finding:
+        return Finding(Verdict.PASS, seen.middle, seen.half, self._digits(seen), reason.removeprefix("; "))
+
+    def _open(self, seen: Interval, reason: str) -> Finding:
+        return Finding(Verdict.INCONCLUSIVE, seen.middle, seen.half, self._digits(seen), reason + self._side())
+
+    def _unknown(self, reason: str) -> Finding:
+        return Finding(Verdict.INCONCLUSIVE, reason=reason)
+
+
+def judge(walk: Walk, claim: float, slack: float = 0.0, sharp: float = SHARP) -> Finding:
+    """The verdict on a claimed slope; see `Judge`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu.check.intervals import Sample
+    >>> def wave(t):
+    ...     return Sample(t, math.sin(1 + t) - math.sin(1), 2e-16)
+    >>> judge(Walk(wave, magnitude=1.0), math.cos(1)).verdict
+    <Verdict.PASS: 'PASS'>
+    >>> judge(Walk(wave, magnitude=1.0), 1.000001 * math.cos(1)).verdict
+    <Verdict.FAIL: 'FAIL'>
+    """
+    return Judge(walk, claim, slack, sharp).verdict()
