@@ -1,4 +1,4 @@
-# make demo | test | check | slow | bench | clean; each makes what it needs. `make test PYTHON=python3.12` picks the interpreter.
+# make demo | test | check | slow | bench | docs | clean; each makes what it needs. `make test PYTHON=python3.12` picks the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg pyproject.toml
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types check slow bench clean
+.PHONY: help demo test lint types check slow bench docs clean
 
 help:
 	@echo "make demo    train a network on real digits, verify it, draw it (into runs/)"
@@ -14,6 +14,7 @@ help:
 	@echo "make check   lint, types, tests with warnings as errors, README's commands"
 	@echo "make slow    the tests that build, install and train"
 	@echo "make bench   side by side with peers (benchmarks/RESULTS.md)"
+	@echo "make docs    write docs/operations.md anew"
 	@echo "make clean   remove what the other targets made (runs/ stays)"
 
 demo: $(VENV)/demo.stamp
@@ -39,6 +40,10 @@ slow: $(VENV)/test.stamp
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks
+
+# docs/operations.md is written from the entries of the operations; a test says when it is stale.
+docs: $(VENV)/demo.stamp
+	$(BIN)/python docs/operations.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -82,7 +82,7 @@ def test_train_predicts_numbers_too(tmp_path):
         ("a,label\n", [], "header"),
         ("a,label\n1,x\ntext,y\n", [], "text"),
         ("a,label\n1,x\nnan,y\n", [], "line 3"),
-        ("a,label\n1,x\n2,x\n", [], "one class"),
+        ("a,label\n1,x\n2,x\n", [], "two classes"),
         ("a,b\n1,2\n", [], "label"),
         ("a,label\n1,x\n2,y\n" * 1 + "3,x\n4,y\n" * 8, ["--batch-size", "5000"], "5000"),
         ("a,label\n" + "3,x\n4,y\n" * 8, ["--lr", "-1", "--batch-size", "2"], "lr"),

@@ -56,6 +56,9 @@ REASONS: Final[dict[str, str]] = {
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """`Value.__array_ufunc__`: what ``np.exp(value)`` and ``array * value`` come to."""
+    if method == "__call__" and not kwargs and ufunc in NUMPY:  # the usual call, without detours
+        ours = NUMPY[ufunc]
+        return getattr(ours, "apply", ours)(*inputs)
     if ufunc in PLAIN:
         return getattr(ufunc, method)(*[plain(x) for x in inputs], **plain(kwargs))
     if method == "outer":
@@ -66,8 +69,7 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
         name = f"np.{ufunc.__name__}.{method}"
         ours = _ours(getattr(ufunc, method), name)
         return _called(ours, name, _signature(ours), inputs, kwargs)
-    if kwargs:
-        _refuse_all(f"np.{ufunc.__name__}", kwargs)
+    _refuse_all(f"np.{ufunc.__name__}", kwargs)
     return _ours(ufunc)(*inputs)
 
 

@@ -67,6 +67,11 @@ class Interval(NamedTuple):
         """Half the width: the error bar."""
         return 0.5 * self.high - 0.5 * self.low
 
+    @property
+    def octaves(self) -> int:
+        """How many octaves agreed."""
+        return len({bracket.octave for bracket in self.brackets})
+
     def holds(self, value: float, slack: float = 0.0) -> bool:
         """Whether `value`, itself known to within `slack`, can lie inside."""
         return self.low - slack <= value <= self.high + slack
@@ -218,7 +223,7 @@ def estimate_noise(values: Callable[[float], float], spacings: Collection[float]
     far = max(spacings) * (points // 2)
     if values(far) == 0.0 == values(-far):
         return 0.0
-    level = 0.0
+    level, straight = 0.0, 0
     for spacing in sorted(spacings):
         row = [v for i in range(points) if math.isfinite(v := values((i - points // 2) * spacing))]
         if len(row) < 6:
@@ -226,7 +231,10 @@ def estimate_noise(values: Callable[[float], float], spacings: Collection[float]
         if len(set(row)) <= len(row) // 2:
             level = max(level, max(row) - min(row))  # the function has steps, of about this height
             continue
-        return max(level, _level_of(row))
+        found = _level_of(row)
+        straight += found == 0.0  # each value may have met its own step: look once more
+        if found or straight == 2:
+            return max(level, found)
     return level
 
 

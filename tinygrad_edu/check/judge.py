@@ -18,9 +18,11 @@ FINE = ((14, 13), (22, 21, 20), (32, 31, 30), (42, 41, 40), (49, 48, 47))  # for
 EVERY = tuple(range(49, -1, -1))
 FURTHER = 6  # octaves at a time, beyond a coordinate's own magnitude
 
-SHARP = 2.0**-26  # relative half-width at which a claim that holds needs no further steps
+SHARP = 2.0**-30  # relative half-width at which a claim that holds needs no further steps
 DIGITS = 1e-3  # a claim that holds to fewer than three digits is not called confirmed
-WITNESSES = 2  # so many steps must contradict a claim, each by itself, before it fails
+WITNESSES = 3  # so many steps must contradict a claim, each by itself, before it fails
+FITS = 0.1  # an interval no wider than this part of a claim, and around it, is about that claim
+SIDES = 4  # so many steps to each side must agree on a slope of their own to make a kink
 VISIBLE = 100.0  # a change of so many roundings is one
 CLOSE_BY = 2.0**-16  # a step over which a function that hides in its rounding may still be taken for straight
 NOISY = 2.0**-12  # noise, as a part of the function's magnitude, at which no slope is told from noise
@@ -115,6 +117,8 @@ class Judge:
         """KINK or FAIL, if the samples leave the claim no other way; `hasty` waits where more steps may help."""
         walk, claim, slack = self.walk, self.claim, self.slack
         if walk.bends and walk.right is not None and walk.left is not None:
+            if min(walk.right.octaves, walk.left.octaves) < SIDES:
+                return None
             hull = Interval(min(walk.right.low, walk.left.low), max(walk.right.high, walk.left.high))
             sides = f"not smooth here: slope {walk.left.middle:.6g} to the left, {walk.right.middle:.6g} to the right"
             if math.isfinite(claim) and hull.holds(claim, slack):
@@ -127,7 +131,7 @@ class Judge:
             return None
         if hasty and (seen.broken is not None or large is None):
             return None
-        if large is not None and large.holds(claim, slack) and large.misses(seen):
+        if large is not None and large.holds(claim, slack) and large.misses(seen) and self._ripples(large):
             return self._unknown(
                 f"at small steps the slope is {seen.middle:.6g}, at large ones {large.middle:.6g}, as claimed: large "
                 "numbers cancel inside the function, or it ripples; write it without the cancellation"
@@ -177,6 +181,11 @@ class Judge:
     def _hides(self) -> bool:
         """Whether no change was seen that is larger than the function's rounding."""
         return self.walk.variation <= VISIBLE * self.walk.rounding
+
+    def _ripples(self, large: Interval) -> bool:
+        """Whether the claim fits the larger steps well enough to be about them, and not about the ripples."""
+        small = self.walk.variation <= NOISY * self.walk.magnitude
+        return small or large.half <= FITS * abs(self.claim)
 
     def _side(self) -> str:
         return "" if self.walk.central is not None else "; from one side, the function has no values on the other"

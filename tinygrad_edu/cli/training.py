@@ -225,7 +225,7 @@ def _neuron(problem: Problem) -> Value:
         weight.name = f"w{i}: {problem.feature_names[column]}"
     neuron.b.name = "bias"
     inputs = [Value(float(x[0, column]), name=f"x{i}") for i, column in enumerate(spread)]
-    loss = (neuron(inputs) - 1.0) ** 2
+    loss: Value = (neuron(inputs) - 1.0) ** 2
     loss.name = "loss"
     loss.backward()
     return loss
@@ -235,7 +235,8 @@ def _write(
     folder: Path, model: Sequential, history: History, problem: Problem, settings: Settings, score: dict[str, float]
 ) -> None:
     """Weights without pickle, and the numbers of the run as JSON."""
-    np.savez(folder / "weights.npz", **model.state_dict())
+    weights: dict[str, Any] = model.state_dict()
+    np.savez(folder / "weights.npz", **weights)
     numbers = {
         "source": problem.source,
         "classes": problem.classes,

@@ -75,6 +75,7 @@ tensordot = multilinear(
         case((0, 3), (3, 2), axes=1),
     ),
     numpy=[np.tensordot, np.linalg.tensordot],
+    doc="""The sum over pairs of axes of two arrays, as `np.tensordot`.""",
 )  # fmt: skip
 
 
