@@ -77,30 +77,34 @@ def test_the_sides_of_a_kink_have_disjoint_intervals():
 
 
 def test_differences_that_do_not_shrink_give_no_bracket():
-    diverging = {k: Slope(2.0 ** (k / 2), 1e-16 * 2.0**k) for k in range(5, 20)}
+    diverging = {k: Slope(2.0 ** (k / 2), 1e-16 * 2.0**k, 2.0**-k) for k in range(5, 20)}
     assert brackets(diverging, CENTRAL) == []
 
 
 def test_a_zero_crossing_of_the_differences_is_not_taken_for_convergence():
     # D(h) = h^2 - h^4 * 3.2 ** 2 turns at h = 1/4.5: between two octaves the difference is small by accident.
-    turning = {k: Slope(4.0**-k - 10.24 * 16.0**-k, 1e-17) for k in range(-1, 12)}
+    turning = {k: Slope(4.0**-k - 10.24 * 16.0**-k, 1e-17, 2.0**-k) for k in range(-1, 12)}
     assert all(b.low <= 0.0 <= b.high for b in brackets(turning, CENTRAL))
 
 
 def test_slow_convergence_widens_the_bracket_instead_of_narrowing_it():
     # sign(x) |x|^1.5 has slope 0 at 0, and D(h) = sqrt(h).
-    slow = {k: Slope(2.0 ** (-k / 2), 1e-17) for k in range(0, 40)}
+    slow = {k: Slope(2.0 ** (-k / 2), 1e-17, 2.0**-k) for k in range(0, 40)}
     found = brackets(slow, CENTRAL)
     assert found
     assert all(b.low <= 0.0 for b in found)
 
 
-def test_noise_that_nobody_announced_widens_the_brackets_of_larger_steps():
-    rng = np.random.default_rng(5)
-    noisy = {k: Slope(1.0 + rng.uniform(-1, 1) * 1e-8 * 2.0**k, 1e-16 * 2.0**k) for k in range(2, 16)}
-    found = brackets(noisy, CENTRAL)
-    assert found
-    assert all(b.low <= 1.0 <= b.high for b in found)
+def test_noise_that_nobody_announced_seldom_makes_a_bracket_too_narrow():
+    held = count = 0
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        noisy = {k: Slope(1.0 + rng.uniform(-1, 1) * 1e-8 * 2.0**k, 1e-16 * 2.0**k, 2.0**-k) for k in range(2, 16)}
+        found = brackets(noisy, CENTRAL)
+        held += sum(b.low <= 1.0 <= b.high for b in found)
+        count += len(found)
+    assert count > 100
+    assert held >= 0.85 * count
 
 
 def test_brackets_that_are_too_narrow_by_far_would_be_noticed():
@@ -119,6 +123,17 @@ def test_intersecting_stops_at_the_first_disjoint_bracket_from_the_inside_out():
 def test_no_interval_where_only_large_steps_settle():
     assert intersect([Bracket(0.0, 1.0, 3)], finest=40) is None
     assert intersect([Bracket(0.0, 1.0, 3)], finest=10) is not None
+
+
+def test_steps_that_rounding_made_uneven_are_extrapolated_as_they_are():
+    """The fault planted: near the resolution of a float, one step is not twice the other."""
+    uneven = {49: 0.9, 48: 2.3, 47: 3.6}
+    slopes = {k: Slope(1.0 + 0.01 * h, 1e-9, h) for k, h in uneven.items()}
+    assert all(b.low <= 1.0 <= b.high for b in brackets(slopes, ONE_SIDED))
+    four = {k: Slope(1.0 + 0.01 * h * h, 1e-12, h) for k, h in {**uneven, 46: 8.1}.items()}
+    found = brackets(four, CENTRAL)
+    assert min(b.high - b.low for b in found) < 1e-9
+    assert all(b.low <= 1.0 <= b.high for b in found)
 
 
 def test_nothing_comes_of_nothing():
@@ -140,7 +155,7 @@ SPACINGS = tuple(2.0**-k for k in (48, 42, 36, 30, 24, 18, 12))
 @pytest.mark.parametrize("grid", [1e-14, 1.5e-8, 1e-5])
 def test_the_noise_of_a_function_with_steps_is_about_their_height(grid):
     f = lambda t: round((math.sin(0.7 + t) - math.sin(0.7)) / grid) * grid  # noqa: E731
-    assert 0.05 * grid < estimate_noise(f, SPACINGS) < 2 * grid
+    assert 0.1 * grid < estimate_noise(f, SPACINGS) < 3 * grid
 
 
 @pytest.mark.parametrize("level", [1e-13, 1e-9, 1e-6])
@@ -163,3 +178,7 @@ def test_a_constant_function_costs_two_evaluations_and_has_no_noise():
 
 def test_a_function_with_values_to_one_side_only_is_left_alone():
     assert estimate_noise(lambda t: math.sqrt(t) if t >= 0 else math.nan, SPACINGS) == 0.0
+
+
+def test_a_single_jump_is_a_clue_to_the_noise():
+    assert estimate_noise(lambda t: 1e-6 * (t > 2.0**-13), SPACINGS) == 1e-6

@@ -40,7 +40,7 @@ def engine_claim(root: Any, at: Sequence[Node], shape: tuple[int, ...]) -> Calla
         if root is None:
             return Claim(zeros, zeros)
         with quiet():
-            seed = number(v.reshape(shape))
+            seed = float(v[0]) if root.data.__class__ is float else v.reshape(shape)[()]
             order = topological(root)
             grads = pull_back(order, {root: seed}, keep_all=True)
             found = [_numbers(grads.get(node), node) for node in at]

@@ -32,10 +32,11 @@ class Sample(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """A difference quotient and the bound of its rounding error."""
+    """A difference quotient, the bound of its rounding error, and the step that was really taken."""
 
     value: float
     rounding: float
+    step: float
 
 
 class Bracket(NamedTuple):
@@ -108,15 +109,15 @@ def measure(samples: Mapping[int, tuple[Sample | None, Sample | None]], rounding
     for octave, (right, left) in samples.items():
         for side, sample in ((slopes.right, right), (slopes.left, left)):
             if sample is not None:
-                value = sample.change / sample.step
-                side[octave] = Slope(value, (sample.rounding + rounding) / abs(sample.step) + 2 * UNIT * abs(value))
+                value, step = sample.change / sample.step, abs(sample.step)
+                side[octave] = Slope(value, (sample.rounding + rounding) / step + 2 * UNIT * abs(value), step)
         if right is not None and left is not None:
             # Exact for parabolas even where the two steps differ by a rounding of x + h.
             after, before = slopes.right[octave].value, slopes.left[octave].value
             width = right.step - left.step
             value = after * (-left.step / width) + before * (right.step / width)
             noise = (right.rounding + left.rounding) / width + 2 * UNIT * max(abs(after), abs(before))
-            slopes.central[octave] = Slope(value, noise)
+            slopes.central[octave] = Slope(value, noise, math.sqrt(-left.step) * math.sqrt(right.step))
     return slopes
 
 
@@ -128,14 +129,13 @@ def brackets(slopes: Mapping[int, Slope], orders: tuple[int, ...]) -> list[Brack
 
     Examples
     --------
-    >>> cubic = {k: Slope(3.0 + 4.0**-k, 1e-16 * 2.0**k) for k in range(5, 9)}
+    >>> cubic = {k: Slope(3.0 + 4.0**-k, 1e-16 * 2.0**k, 2.0**-k) for k in range(5, 9)}
     >>> [b.low <= 3.0 <= b.high for b in brackets(cubic, CENTRAL)]
     [True, True, True]
     """
     found = []
     level = dict(slopes)
     for order in orders:
-        gain = 2.0**order
         moves = {k: level[k - 1].value - slope.value for k, slope in level.items() if k - 1 in level}
         noise = 0.0  # the largest difference that rounding does not explain, as it would act on a step of 1
         for k in sorted(moves, reverse=True):
@@ -151,17 +151,18 @@ def brackets(slopes: Mapping[int, Slope], orders: tuple[int, ...]) -> list[Brack
                 if not 0 <= ratio <= SLOWEST:
                     continue
                 growth = max(1.0, 2 * ratio / (1 - ratio))  # the rest of a geometric series, twice
-            half = slope.rounding + max(growth * move, noise * 2.0**k, abs(outer) / gain)
+            half = slope.rounding + max(growth * move, noise * 2.0**k, abs(outer) / 2.0**order)
             if math.isfinite(half):
                 found.append(Bracket(slope.value - half, slope.value + half, k))
-        level = {
-            k: Slope(
-                level[k].value - move / (gain - 1),
-                (gain * level[k].rounding + level[k - 1].rounding) / (gain - 1),
-            )
-            for k, move in moves.items()
-        }
+        level = {k: _extrapolated(level[k], level[k - 1], order) for k in moves}
     return found
+
+
+def _extrapolated(inner: Slope, outer: Slope, order: int) -> Slope:
+    """The slope at step 0, if the error of both is a multiple of step^order."""
+    gain = (outer.step / inner.step) ** order
+    value = inner.value + (inner.value - outer.value) / (gain - 1)
+    return Slope(value, (gain * inner.rounding + outer.rounding) / (gain - 1), inner.step)
 
 
 def intersect(found: Iterable[Bracket], finest: int | None = None) -> Interval | None:
@@ -191,7 +192,9 @@ def intersect(found: Iterable[Bracket], finest: int | None = None) -> Interval |
     return Interval(low, high, tuple(agreed), broken)
 
 
-def estimate_noise(values: Callable[[float], float], spacings: Collection[float], points: int = 9) -> float:
+def estimate_noise(
+    values: Callable[[float], float], spacings: Collection[float], most: float = math.inf, points: int = 9
+) -> float:
     """The standard deviation of the rounding noise of a function near 0, from differences of its values.
 
     Parameters
@@ -199,7 +202,10 @@ def estimate_noise(values: Callable[[float], float], spacings: Collection[float]
     values : callable
         ``values(t)``, the change from 0 to t; nan where the function has no value.
     spacings : collection of float
-        Tried from the smallest up, until most values differ from each other.
+        Tried from the smallest up, until most values differ from each other; and then one more, since
+        noise may take room to show.
+    most : float
+        What the larger of the two spacings shows counts up to this level; more would be the function itself.
     points : int
         How many values are taken at each spacing.
 
@@ -223,7 +229,7 @@ def estimate_noise(values: Callable[[float], float], spacings: Collection[float]
     far = max(spacings) * (points // 2)
     if values(far) == 0.0 == values(-far):
         return 0.0
-    level, straight = 0.0, 0
+    level, looks = 0.0, 0
     for spacing in sorted(spacings):
         row = [v for i in range(points) if math.isfinite(v := values((i - points // 2) * spacing))]
         if len(row) < 6:
@@ -232,9 +238,10 @@ def estimate_noise(values: Callable[[float], float], spacings: Collection[float]
             level = max(level, max(row) - min(row))  # the function has steps, of about this height
             continue
         found = _level_of(row)
-        straight += found == 0.0  # each value may have met its own step: look once more
-        if found or straight == 2:
-            return max(level, found)
+        level = max(level, found if looks == 0 or found <= most else 0.0)
+        looks += 1
+        if looks == 2:
+            break
     return level
 
 

@@ -9,16 +9,15 @@ import math
 from typing import NamedTuple
 
 from tinygrad_edu.check.intervals import Interval
-from tinygrad_edu.check.walk import Verdict, Walk
+from tinygrad_edu.check.walk import FIRST, Verdict, Walk
 
-FIRST = (12, 11, 10, 9)
 WIDE = 3  # the octave of the step that a function must not react to before it is called flat
 MORE = (8, 7, 6, 5, 4, 3, 2, 1, 0, 13, 14, 15, 16, 17, 18)  # for claims that hold to few digits
 FINE = ((14, 13), (22, 21, 20), (32, 31, 30), (42, 41, 40), (49, 48, 47))  # for others: does anything happen close by?
 EVERY = tuple(range(49, -1, -1))
 FURTHER = 6  # octaves at a time, beyond a coordinate's own magnitude
 
-SHARP = 2.0**-30  # relative half-width at which a claim that holds needs no further steps
+SHARP = 2.0**-27  # relative half-width at which a claim that holds needs no further steps
 DIGITS = 1e-3  # a claim that holds to fewer than three digits is not called confirmed
 WITNESSES = 3  # so many steps must contradict a claim, each by itself, before it fails
 FITS = 0.1  # an interval no wider than this part of a claim, and around it, is about that claim
@@ -62,15 +61,15 @@ class Judge:
         """The verdict, from as few samples as it takes."""
         walk = self.walk
         walk.take(FIRST)
-        if walk.noise > NOISY * max(walk.magnitude, walk.variation):
+        if self._is_flat_and_zero():
+            walk.take((WIDE,))
+        found = self._confirmed()
+        if found is None and walk.noise > NOISY * max(walk.magnitude, walk.variation):
             return self._unknown(
                 f"the function varies by ±{walk.noise:.1e} between neighbouring floating-point numbers, as noise does; "
                 "check it at smaller inputs, or write it so that large numbers do not cancel"
             )
-        if self._is_flat_and_zero():
-            walk.take((WIDE,))
-        found = self._confirmed()
-        if found is None and self._holds() and not walk.bends:
+        if found is None and self._holds() and not walk.bends_clearly:
             walk.take(MORE)
             found = self._confirmed() or self._as_good_as_it_gets()
         if found is None:
@@ -88,7 +87,7 @@ class Judge:
     def _confirmed(self) -> Finding | None:
         """PASS, if the claim lies in a narrow interval, or says zero of a function that does not change."""
         seen = self.walk.slope
-        if seen is None or self.walk.bends or not self._holds():
+        if seen is None or self.walk.bends_clearly or not self._holds():
             return None
         if self._is_flat_and_zero() and WIDE in self.walk.samples:
             return self._pass(seen)
@@ -98,7 +97,7 @@ class Judge:
     def _as_good_as_it_gets(self) -> Finding | None:
         """PASS on three digits or more, if smaller steps cannot say more."""
         seen = self.walk.slope
-        if seen is None or self.walk.bends or not self._holds() or not self._has_digits(seen):
+        if seen is None or self.walk.bends_clearly or not self._holds() or not self._has_digits(seen):
             return None
         narrowest = min(seen.brackets, key=lambda bracket: bracket.high - bracket.low)
         return self._pass(seen) if narrowest.octave < max(MORE) - 1 else None
@@ -124,16 +123,18 @@ class Judge:
             if math.isfinite(claim) and hull.holds(claim, slack):
                 return Finding(Verdict.KINK, hull.middle, hull.half, 0.0, sides)
             return Finding(Verdict.FAIL, hull.middle, hull.half, 0.0, f"{sides}, and the claim is not between the two")
-        seen, large = walk.slope, walk.at_large
+        seen = walk.slope
         if seen is None or self._holds():
             return None
         if math.isfinite(claim) and seen.witnesses(claim, slack) < WITNESSES:
             return None
-        if hasty and (seen.broken is not None or large is None):
+        if not math.isfinite(claim) and not (self.walk.flat or seen.half <= DIGITS * abs(seen.middle)):
             return None
-        if large is not None and large.holds(claim, slack) and large.misses(seen) and self._ripples(large):
+        if hasty and (seen.broken is not None or walk.at_large is None):
+            return None
+        if self._ripples(seen):
             return self._unknown(
-                f"at small steps the slope is {seen.middle:.6g}, at large ones {large.middle:.6g}, as claimed: large "
+                f"at small steps the slope is {seen.middle:.6g}, and larger ones agree with the claim instead: large "
                 "numbers cancel inside the function, or it ripples; write it without the cancellation"
             )
         if self._hides() and abs(claim) * CLOSE_BY <= VISIBLE * walk.rounding:
@@ -182,10 +183,13 @@ class Judge:
         """Whether no change was seen that is larger than the function's rounding."""
         return self.walk.variation <= VISIBLE * self.walk.rounding
 
-    def _ripples(self, large: Interval) -> bool:
-        """Whether the claim fits the larger steps well enough to be about them, and not about the ripples."""
-        small = self.walk.variation <= NOISY * self.walk.magnitude
-        return small or large.half <= FITS * abs(self.claim)
+    def _ripples(self, seen: Interval) -> bool:
+        """Whether the claim is about the larger steps, and the slope `seen` at small ones about ripples on top."""
+        walk, claim, large = self.walk, self.claim, self.walk.at_large
+        small = walk.ripple <= NOISY * walk.magnitude
+        if large is not None and large.holds(claim, self.slack) and large.misses(seen):
+            return small or large.half <= FITS * abs(claim)
+        return small and abs(claim) <= 2 * walk.steepest <= FITS * abs(seen.middle)
 
     def _side(self) -> str:
         return "" if self.walk.central is not None else "; from one side, the function has no values on the other"
@@ -200,7 +204,9 @@ class Judge:
             size = max(size, self.walk.variation, self.walk.magnitude)
         if apart == 0:
             return MOST_DIGITS
-        return max(0.0, min(MOST_DIGITS, math.log10(size / apart))) if size and math.isfinite(apart) else 0.0
+        if size == 0 or not math.isfinite(apart):
+            return 0.0
+        return max(0.0, min(MOST_DIGITS, math.log10(size) - math.log10(apart)))
 
     def _pass(self, seen: Interval, reason: str = "") -> Finding:
         return Finding(Verdict.PASS, seen.middle, seen.half, self._digits(seen), reason.removeprefix("; "))

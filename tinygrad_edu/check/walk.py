@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 
 from tinygrad_edu.check.intervals import CENTRAL, ONE_SIDED, UNIT, Interval, Sample, brackets, intersect, measure
 
-AT_LARGE = 12  # octaves up to this one are the larger steps
+FIRST = (12, 11, 10, 9)  # steps at which a smooth function is cheap to judge
+
+CLEAR = 8.0  # widths of the intervals between the slopes to the two sides that leave no doubt of a kink
 
 Line = Callable[[float], Sample | None]
 
@@ -32,8 +34,8 @@ class Walk:
     noise : float
         A bound of the rounding error of any value, where that is more than the magnitude explains.
     stretch : float
-        All steps are multiplied by it: a number in [1, 2) with few bits, so that a step is seldom a whole
-        number of the function's periods.
+        All steps are multiplied by it: a number between 1 and 2, so that steps are not whole numbers of the
+        function's periods.
     reach : int
         How many octaves beyond its own magnitude a coordinate may move, if it comes to that: so much larger
         are others in its array.
@@ -44,6 +46,8 @@ class Walk:
         The slope as seen from both sides, from the right, from the left; None where it does not settle.
     at_large : Interval or None
         As `central`, from the larger steps only.
+    steepest : float
+        The largest difference quotient, by size, at the octaves `FIRST`.
 
     Examples
     --------
@@ -67,6 +71,7 @@ class Walk:
         self.right: Interval | None = None
         self.left: Interval | None = None
         self.at_large: Interval | None = None
+        self.steepest = 0.0
 
     def take(self, octaves: Iterable[int]) -> None:
         """Sample both sides at these octaves, and bring the intervals up to date."""
@@ -77,7 +82,9 @@ class Walk:
         slopes = measure(self.samples, self.rounding)
         central = brackets(slopes.central, CENTRAL)
         self.central = intersect(central, max(slopes.central, default=None))
-        self.at_large = intersect(b for b in central if b.octave <= AT_LARGE)
+        self.at_large = intersect(b for b in central if b.octave <= max(FIRST))
+        near = [abs(slope.value) for k, slope in slopes.central.items() if k in FIRST]
+        self.steepest = max(near, default=0.0)
         self.right = intersect(brackets(slopes.right, ONE_SIDED), max(slopes.right, default=None))
         self.left = intersect(brackets(slopes.left, ONE_SIDED), max(slopes.left, default=None))
 
@@ -102,6 +109,14 @@ class Walk:
         return self.right is not None and self.left is not None and self.right.misses(self.left)
 
     @property
+    def bends_clearly(self) -> bool:
+        """Whether they differ by more than a few widths of the intervals, which rounding may have made too narrow."""
+        right, left = self.right, self.left
+        if right is None or left is None:
+            return False
+        return max(right.low - left.high, left.low - right.high) > CLEAR * (right.half + left.half)
+
+    @property
     def flat(self) -> bool:
         """Whether the function never changed, not even at the largest step."""
         return all(sample is not None and sample.change == 0.0 for pair in self.samples.values() for sample in pair)
@@ -109,5 +124,13 @@ class Walk:
     @property
     def variation(self) -> float:
         """The largest change that was seen."""
-        changes = (abs(sample.change) for pair in self.samples.values() for sample in pair if sample is not None)
-        return max(changes, default=0.0)
+        return self._change(self.samples)
+
+    @property
+    def ripple(self) -> float:
+        """The largest change at the octaves `FIRST`."""
+        return self._change(FIRST)
+
+    def _change(self, octaves: Iterable[int]) -> float:
+        pairs = (self.samples[octave] for octave in octaves if octave in self.samples)
+        return max((abs(sample.change) for pair in pairs for sample in pair if sample is not None), default=0.0)

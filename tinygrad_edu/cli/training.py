@@ -106,7 +106,10 @@ def build(problem: Problem, settings: Settings) -> Sequential:
         layers.append(Dense(n, m, activation="relu", rng=rng))
         if settings.dropout:
             layers.append(Dropout(settings.dropout, rng=rng))
-    return Sequential(*layers, Dense(sizes[-1], problem.outputs, rng=rng))
+    model = Sequential(*layers, Dense(sizes[-1], problem.outputs, rng=rng))
+    for name, parameter in model.named_parameters():
+        parameter.name = name  # "layers.0.weight": the report tells the layers apart
+    return model
 
 
 def run(problem: Problem, settings: Settings, folder: RunFolder, say: Say, progress: bool = True) -> int:
