@@ -340,6 +340,12 @@ FAULTS = {
             General, lambda x: np.sum(x), pull=(lambda g, out, x: g + 0 * x,), push=(lambda t, out, x: 2 * np.sum(t),)
         ),
     ),
+    "a rule that is rough in float32": (
+        assert_float32_stays_float32,
+        lambda: planted(
+            Elementwise, cube, along=(lambda t, out, x: t * 3 * x**2 * (1 + 0.01 * (np.result_type(x) == np.float32)),)
+        ),
+    ),
     "a result that depends on the memory layout": (
         assert_memory_layout_does_not_matter,
         lambda: planted(
@@ -390,6 +396,10 @@ FAULTS = {
         lambda: planted(Lying, np.positive, (lambda g, x: g,)),
     ),
 }
+
+
+def test_every_helper_has_a_fault_to_catch():
+    assert {helper for helper, _ in FAULTS.values()} == set(HELPERS)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -128,7 +128,7 @@ class Judge:
             return None
         if math.isfinite(claim) and seen.witnesses(claim, slack) < WITNESSES:
             return None
-        if not math.isfinite(claim) and not (self.walk.flat or seen.half <= DIGITS * abs(seen.middle)):
+        if math.isinf(claim) and not (walk.flat or seen.half <= DIGITS * abs(seen.middle)):
             return None
         if hasty and (seen.broken is not None or walk.at_large is None):
             return None
@@ -155,6 +155,8 @@ class Judge:
                 "the difference quotients do not settle as the step shrinks (a vertical tangent, a jump, or noise); "
                 "check at a point where the function is smooth"
             )
+        if math.isinf(self.claim):
+            return self._open(seen, "infinite, and the slope is not settled either; check where it is finite")
         if not self._holds():
             return self._open(seen, "outside the error bar, but a single step says so; check at another point too")
         if self._has_digits(seen):
