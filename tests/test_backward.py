@@ -222,6 +222,19 @@ def test_where_python_would_raise_scalars_agree_with_arrays():
         assert scalar.grad == array.grad[0]
 
 
+def test_an_array_reused_after_it_was_recorded_changes_no_gradient():
+    x, buffer = Value([1.0, 2.0, 3.0]), np.zeros(3)
+    total = 0.0
+    for i in range(3):
+        buffer[:] = i + 1
+        total = total + (x * buffer).sum()
+    mask = np.array([True, False, True])
+    total = total + np.sum(x, where=mask) + np.where(mask, x, 0.0).sum()
+    mask[:] = False
+    total.backward()
+    assert x.grad.tolist() == [8.0, 6.0, 8.0]
+
+
 def test_powers_with_integer_exponents_never_take_a_logarithm():
     for base in (-2.0, 0.0):
         x = Value(base)

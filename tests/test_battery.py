@@ -358,9 +358,7 @@ FAULTS = {
     ),
     "a scalar path with another result": (
         assert_floats_and_0d_arrays_agree,
-        lambda: planted(
-            Elementwise, cube, scalar=lambda x: x, along=(lambda t, out, x: t * 3 * x**2,), shapes=((),)
-        ),
+        lambda: planted(Elementwise, cube, scalar=lambda x: x, along=(lambda t, out, x: t * 3 * x**2,), shapes=((),)),
     ),
     "a rule that writes into the incoming gradient": (
         assert_nothing_is_mutated_or_shared,

@@ -123,7 +123,7 @@ def test_an_argument_that_is_not_supported_is_refused_by_name(call, argument):
 
 def test_adding_a_value_into_a_plain_array_in_place_is_refused():
     array = np.zeros(2)
-    with pytest.raises(NotDifferentiableError, match="not changed in place"):
+    with pytest.raises(NotDifferentiableError, match="nothing is changed in place"):
         array += Value([1.0, 2.0])
 
 

@@ -7,6 +7,7 @@ import tinygrad_edu.ops.activation as act
 from tinygrad_edu import Value
 from tinygrad_edu.backward import backward
 from tinygrad_edu.ops.cumulative import cummax
+from tinygrad_edu.ops.indexing import scatter
 
 
 def gradient(f, *operands):
@@ -174,3 +175,17 @@ def test_a_remainder_follows_its_divisor_by_whole_steps():
 
 def test_unique_hands_the_gradient_to_the_first_entry_of_its_number():
     assert listed(lambda v: np.unique(v) * np.array([1.0, 10.0]), [3.0, 1.0, 3.0]) == [10.0, 1.0, 0.0]
+
+
+def test_derivatives_keep_the_range_of_floats_where_squares_would_leave_it():
+    for size in (1e-170, 1e160):
+        y, x = Value(size), Value(size)
+        np.arctan2(y, x).backward()
+        assert y.grad == pytest.approx(0.5 / size, rel=1e-12)
+    far = Value(1e200)
+    np.arcsinh(far).backward()
+    assert far.grad == pytest.approx(1e-200, rel=1e-12)
+
+
+def test_a_scatter_by_a_list_adds_repeats_like_one_by_an_array():
+    assert scatter(np.array([1.0, 2.0, 3.0]), [0, 0, 1], (2,)).tolist() == [3.0, 3.0]

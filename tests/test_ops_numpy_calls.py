@@ -283,9 +283,7 @@ def operands():
     numbers = numbers + 0.02 * (np.abs(numbers - 1) < 0.015)
     numbers = iter(np.random.default_rng(5).permutation(numbers))
     taken = {name: [next(numbers) for _ in range(int(np.prod(shape)))] for name, shape in shapes.items()}
-    return {
-        name: np.reshape(taken[name], shape) if shape else float(taken[name][0]) for name, shape in shapes.items()
-    }
+    return {name: np.reshape(taken[name], shape) if shape else float(taken[name][0]) for name, shape in shapes.items()}
 
 
 def run(call, data, namespace=np):

@@ -327,3 +327,8 @@ def test_elementwise_grad_agrees_with_the_derivative():
 def test_elementwise_grad_of_a_function_that_changes_the_shape_is_an_error():
     with pytest.raises(ShapeError, match="must be equal"):
         elementwise_grad(lambda x: x.sum())(np.ones(3))
+
+
+def test_an_argument_named_twice_is_refused():
+    with pytest.raises(ValueError, match="names the argument 'a' twice"):
+        grad(lambda a, b: a * b, (0, "a"))(2.0, 3.0)

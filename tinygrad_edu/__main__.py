@@ -1,9 +1,11 @@
 """The command line: ``tinygrad-edu demo | train | check | draw | info``.
 
-Bad input ends in one line and exit code 2; a gradient that fails its check ends in 1, Ctrl-C in 130.
+Bad input ends in one line and exit code 2; a gradient that fails its check ends in 1, one that could not be
+judged in 3, Ctrl-C in 130.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends, in a moment
+        return 1
+    except MemoryError as error:
+        print(f"tinygrad-edu {arguments.command}: not enough memory: {error}", file=sys.stderr)
+        return 2
     except (TinygradEduError, OSError) as error:
         message = " ".join(str(error).split()) if isinstance(error, OSError) else str(error).splitlines()[0]
         print(f"tinygrad-edu {arguments.command}: {message}", file=sys.stderr)
@@ -43,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
     train.add_argument("--data", type=Path, required=True, metavar="FILE.csv", help="first line: column names")
     train.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict")
+    train.add_argument("--delimiter", default=",", metavar="CHAR", help="what stands between the cells")
     train.add_argument("--task", choices=("classification", "regression"), default="classification")
     _training_arguments(train, hidden=(64,), dropout=0.0, epochs=100)
 
@@ -72,9 +81,9 @@ def _training_arguments(parser: argparse.ArgumentParser, **defaults: object) -> 
     parser.add_argument("--hidden", type=_sizes, metavar="N,N", help="sizes of the hidden layers")
     parser.add_argument("--dropout", type=float, metavar="P", help="share of hidden units left out of each step")
     parser.add_argument("--epochs", type=int, help="how often each sample is seen")
-    parser.add_argument("--batch-size", type=int, default=32, help="samples a step")
+    parser.add_argument("--batch-size", type=int, help="samples a step; 32, or all where there are fewer")
     parser.add_argument("--lr", type=float, default=2e-3, help="learning rate of Adam")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the batches")
+    parser.add_argument("--seed", type=_seed, default=0, help="of the split, the weights and the batches")
     parser.add_argument("--name", help="the run's folder; an existing one is never overwritten")
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs go")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
@@ -90,6 +99,12 @@ def _sizes(text: str) -> tuple[int, ...]:
     return sizes
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text!r}")
+    return int(text)
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     from tinygrad_edu.cli.training import digits_problem
 
@@ -99,7 +114,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     from tinygrad_edu.cli.training import csv_problem
 
-    problem = csv_problem(arguments.data, arguments.target, arguments.task, arguments.seed)
+    problem = csv_problem(arguments.data, arguments.target, arguments.task, arguments.delimiter, arguments.seed)
     return _run(arguments, problem, arguments.data.stem)
 
 
@@ -122,7 +137,7 @@ def _check(arguments: argparse.Namespace) -> int:
     target = read_target(arguments.target, arguments.input)
     report = check_gradients(target, *target.inputs.values(), names=tuple(target.inputs), raise_on_fail=False, rng=0)
     print(report)
-    return 0 if report.passed else 1
+    return {"FAIL": 1, "INCONCLUSIVE": 3}.get(report.verdict.name, 0)
 
 
 def _draw(arguments: argparse.Namespace) -> int:

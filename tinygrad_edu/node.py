@@ -74,6 +74,11 @@ class Node:
         self._info = info
 
 
+def kept(data: Any) -> Any:
+    """Data as a graph may keep it: an array that somebody could still change is copied."""
+    return data.copy() if data.__class__ is np.ndarray and data.flags.writeable else data
+
+
 def as_operand(data: Any) -> Any:
     """Numbers and arrays as an expression may hold them: Python numbers become floats, lists arrays."""
     if isinstance(data, (bool, int, float)) and not isinstance(data, np.generic):

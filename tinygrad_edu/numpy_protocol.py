@@ -195,5 +195,9 @@ def _neutral(name: str, value: Any, default: Any) -> bool:
 
 
 def _refused(function: str, name: str) -> NotDifferentiableError:
-    note = "; a Value is not changed in place: use the returned result" if name == "out" else ""
+    note = (
+        "; nothing is changed in place: use the returned result (and array = array + value, not array += value)"
+        if name == "out"
+        else ""
+    )
     return NotDifferentiableError(f"{function}: the argument {name}= is not supported for Values{note}")

@@ -16,6 +16,7 @@ from tinygrad_edu.errors import ArgumentError, DTypeError, LinearAlgebraError, S
 from tinygrad_edu.mode import Info, current_mode
 from tinygrad_edu.node import Node as Node
 from tinygrad_edu.node import as_operand as as_operand
+from tinygrad_edu.node import kept
 from tinygrad_edu.node import new as new
 from tinygrad_edu.watch import check_result
 
@@ -269,7 +270,11 @@ def record(op: Operation, data: Any, nodes: tuple[Node, ...], params: dict[str, 
         node._a = nodes[0] if nodes else None
         node._b = nodes[1] if len(nodes) == 2 else None
     info = mode.info
-    node._info = Info(None, info.scope if info is not None else None, params) if params else info
+    if params:
+        params = {key: kept(value) for key, value in params.items()}
+        node._info = Info(None, info.scope if info is not None else None, params)
+    else:
+        node._info = info
     if mode.lines:
         annotate(node)
     if mode.anomaly is not None:
@@ -293,7 +298,7 @@ def annotate(node: Node) -> None:
 def constant(like: Node, data: Any) -> Node:
     """A node for a plain number or array in an expression; `like` gives its class."""
     node = new(like.result_class)
-    node.data = data if data.__class__ is float else as_operand(data)
+    node.data = data if data.__class__ is float else kept(as_operand(data))
     node.grad = None
     node.op = CONSTANT
     node._a = node._b = node._info = None

@@ -44,8 +44,9 @@ class Value(ArrayMethods):
 
     Notes
     -----
-    Plain numbers and arrays inside an expression become constants. They are held, not copied: an
-    array changed in place between the forward and the backward pass changes the gradient.
+    Plain numbers and arrays inside an expression become constants; a writeable array is copied, so that
+    changing it later changes no gradient. Changing `data` in place between the forward and the backward
+    pass does: the rules see the new numbers.
 
     Examples
     --------

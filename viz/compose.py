@@ -1,5 +1,7 @@
 """A folded plan as a picture: who gets a box, who a circle, and every edge in operand order."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from tinygrad_edu.viz.picture import Box, Circle, Cluster, Edge, Line, Picture
 from tinygrad_edu.viz.text import clean, count_text, few_numbers
 from tinygrad_edu.viz.words import many_lines, node_lines, node_tip, node_title, op_tip, repeat_box, scope_box
 
+OPERANDS = "xyzuvw"  # what the entries call the operands in `reads`
+OPERAND = re.compile(rf"\b[{OPERANDS}]\b")
 SYMBOL_LENGTH = 14
 DEEPEST = 12
 
@@ -138,13 +142,22 @@ class _Composer:
         with np.errstate(all="ignore"):  # such as log(x) of a negative base, for an exponent nobody differentiates
             partials = kinds.local_derivatives(node)
         for parent, reads, partial in zip(node.parents, node.op.reads, partials, strict=False):
-            text = clean(reads, 18)
+            text = clean(_with_names(reads, node.parents) or ("" if partial is not None else reads), 18)
             if parent.op.name == "constant":
                 text = ""
             elif partial is not None and few_numbers(partial, 2) != text:
-                text = f"{text} = {few_numbers(partial, 2)}"
+                text = f"{text} = {few_numbers(partial, 2)}" if text else few_numbers(partial, 2)
             labels.append(text)
         return labels + [""] * (len(node.parents) - len(labels))
+
+
+def _with_names(reads: str, parents: Sequence[Any]) -> str:
+    """A derivative written with the operands' own names; "" if it speaks of one of several that have none."""
+    names = {letter: parent.name for letter, parent in zip(OPERANDS, parents, strict=False)}
+    used = set(OPERAND.findall(reads)) & set(names)
+    if any(names[letter] is None for letter in used):
+        return reads if len(parents) == 1 else ""
+    return OPERAND.sub(lambda found: str(names.get(found[0], found[0])), reads)
 
 
 def _common_title(nodes: list[Any]) -> str:

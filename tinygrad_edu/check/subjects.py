@@ -119,9 +119,7 @@ def from_graph(root: Any, wrt: Sequence[Any] | None) -> Subject:
     return Subject(names, arrays, base.shape, base.ravel(), unit_of(twin), run, claim, notes)
 
 
-def from_gradient(
-    f: Callable[..., Any], inputs: Sequence[Any], gradient: Any, names: Sequence[str] | None
-) -> Subject:
+def from_gradient(f: Callable[..., Any], inputs: Sequence[Any], gradient: Any, names: Sequence[str] | None) -> Subject:
     """Any function of arrays, with a gradient (or a function giving it) from elsewhere."""
     labels = names_of(inputs, names)
     arrays, notes = promoted(inputs, labels)

@@ -57,9 +57,7 @@ class Walk:
     (True, False)
     """
 
-    def __init__(
-        self, line: Line, magnitude: float, noise: float = 0.0, stretch: float = 1.0, reach: int = 0
-    ) -> None:
+    def __init__(self, line: Line, magnitude: float, noise: float = 0.0, stretch: float = 1.0, reach: int = 0) -> None:
         self.line = line
         self.magnitude = magnitude
         self.noise = noise

@@ -103,7 +103,10 @@ def _expression(text: str, inputs: dict[str, Any]) -> Target:
     names: list[str] = []
     for node in ast.walk(tree):
         if not isinstance(node, OPERATORS):
-            raise ArgumentError(f"{text!r}: only numbers, names, operators and operations may stand in an expression")
+            hint = "; a power is written x**2" if isinstance(node, ast.BitXor) else ""
+            raise ArgumentError(
+                f"{text!r}: only numbers, names, operators and operations may stand in an expression{hint}"
+            )
         if isinstance(node, ast.Name):
             if id(node) in called:
                 if node.id not in functions:

@@ -1,5 +1,6 @@
 """A run's folder: filled under another name, and given its own when it is whole."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -39,8 +40,10 @@ class RunFolder:
             raise OutputExistsError(f"{parent / name} is there already and is not overwritten: choose another --name")
         self.parent, self.name, self.numbered = parent, name, numbered
         self.path = parent / name
+        self.made = False  # whether the parent folder is ours
 
     def __enter__(self) -> "RunFolder":
+        self.made = not self.parent.exists()
         try:
             self.parent.mkdir(parents=True, exist_ok=True)
             self.path = Path(tempfile.mkdtemp(prefix=f".{self.name}-", dir=self.parent))
@@ -58,6 +61,9 @@ class RunFolder:
             self._settle()
         else:
             shutil.rmtree(self.path)
+            if self.made:
+                with contextlib.suppress(OSError):  # somebody else uses it by now
+                    self.parent.rmdir()
 
     def _settle(self) -> None:
         count = 1

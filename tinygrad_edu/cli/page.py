@@ -27,6 +27,7 @@ PAGE = Template("""<!doctype html>
   figure { margin: 0; overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: .5rem;
            padding: .6rem; }
   figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+  figure img[src$$=".svg"] { max-width: none; }
   pre { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem;
         font-size: .85rem; }
   a { color: var(--accent); }

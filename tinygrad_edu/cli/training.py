@@ -1,5 +1,6 @@
 """`demo` and `train`: train a network, verify its gradient, draw it, and write it all into a folder."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from tinygrad_edu import Value, scope
 from tinygrad_edu.check import Report, check_graph
 from tinygrad_edu.cli.folder import RunFolder
 from tinygrad_edu.cli.page import Section, page
+from tinygrad_edu.errors import DataError
 from tinygrad_edu.nn import (
     Adam,
     Dense,
@@ -40,7 +42,7 @@ class Settings:
     hidden: tuple[int, ...]
     dropout: float
     epochs: int
-    batch_size: int
+    batch_size: int | None
     lr: float
     seed: int
 
@@ -75,7 +77,7 @@ def digits_problem(seed: int) -> Problem:
     return Problem("Handwritten digits", source, (x_train, y_train), (x_test, y_test), names, classes, (8, 8))
 
 
-def csv_problem(path: Path, target: str, task: str, seed: int) -> Problem:
+def csv_problem(path: Path, target: str, task: str, delimiter: str, seed: int) -> Problem:
     """A table of numbers, features standardised, a fifth of the rows held out.
 
     Raises
@@ -83,7 +85,14 @@ def csv_problem(path: Path, target: str, task: str, seed: int) -> Problem:
     DataError
         If the file cannot be learnt from; the message says where.
     """
-    table = load_csv(path, target, task="regression" if task == "regression" else "classification")
+    table = load_csv(path, target, task="regression" if task == "regression" else "classification", delimiter=delimiter)
+    counts = np.bincount(table.targets) if table.classes else np.array([len(table.targets)])
+    if counts.min() < 2:
+        rare = f"the class {table.classes[int(counts.argmin())]!r} has" if table.classes else "there is"
+        raise DataError(
+            f"{path}, column {target!r}: {rare} {counts.min()} row, and one is needed to learn from and one to hold "
+            "out; for a target that is a number, not a class, use --task regression"
+        )
     x_train, x_test, y_train, y_test = train_test_split(
         table.features, table.targets, test_fraction=0.2, rng=seed, stratify=table.targets if table.classes else None
     )
@@ -113,9 +122,15 @@ def build(problem: Problem, settings: Settings) -> Sequential:
 
 
 def run(problem: Problem, settings: Settings, folder: RunFolder, say: Say, progress: bool = True) -> int:
-    """Train, verify, draw and write; gives back the exit code (130 after Ctrl-C, 1 if the check fails)."""
+    """Train, verify, draw and write; gives back the exit code (130 after Ctrl-C, 1 if the check fails).
+
+    The weights are written as soon as they are trained: Ctrl-C after that leaves out pictures, nothing else.
+    """
     model = build(problem, settings)
-    say(f"data      {problem.source}; {len(problem.train[0])} to learn from, {len(problem.test[0])} held out")
+    learn, choose = len(problem.train[0]), 0.1 if len(problem.train[0]) >= MANY else None
+    say(f"data      {problem.source}")
+    say(f"          {learn} to learn from{', a tenth of them to choose the best epoch by' if choose else ''}")
+    say(f"          {len(problem.test[0])} held out for the final score")
     say(f"network   {' - '.join(map(str, _sizes(model)))}, {model.n_parameters} parameters")
     loss = softmax_cross_entropy if problem.classes else mse
     with folder:
@@ -126,26 +141,28 @@ def run(problem: Problem, settings: Settings, folder: RunFolder, say: Say, progr
             Adam(model.parameters(), lr=settings.lr),
             settings.epochs,
             settings.batch_size,
-            validation=0.1 if len(problem.train[0]) >= MANY else None,
+            validation=choose,
             rng=settings.seed,
             progress=progress,
         )
         model.eval()
         score_name, score = _score(model, problem)
-        say(f"held out  {score_name} {score:.4f}")
-        report = _verify(model, problem, loss)
-        say(f"\n{report}\n")
-        sections = _pictures(model, problem, history, loss, folder.path)
-        sections.append(Section("The gradient, verified", _CHECKED, text=str(report)))
         _write(folder.path, model, history, problem, settings, {score_name: score})
-        lead = f"{problem.source}. Seed {settings.seed}, {len(history.epochs)} epochs."
-        facts = {
-            f"held-out {score_name}": f"{score:.4f}",
-            "gradient check": report.verdict.name,
-            "parameters": f"{model.n_parameters:,}",
-        }
+        say(f"held out  {score_name} {score:.4f}")
+        facts = {f"held-out {score_name}": f"{score:.4f}", "parameters": f"{model.n_parameters:,}"}
+        sections: list[Section] = []
+        report = None
+        try:
+            report = _verify(model, problem, loss)
+            facts["gradient check"] = report.verdict.name
+            say(f"\n{report}\n")
+            _pictures(model, problem, history, loss, folder.path, sections, say)
+            sections.append(Section("The gradient, verified", _CHECKED, text=str(report)))
+        except KeyboardInterrupt:
+            history.interrupted = True
+        lead = f"{problem.source}. Seed {settings.seed}, {len(history.epochs)} epochs, Adam at {settings.lr:g}."
         if history.interrupted:
-            lead += f" Interrupted: these are the weights of epoch {history.best_epoch or 0}, the best so far."
+            lead += f" Interrupted; the best epoch so far was {history.best_epoch or 0}."
         (folder.path / "index.html").write_text(page(problem.title, lead, facts, sections), encoding="utf-8")
     if history.interrupted:
         weights = folder.path / "weights.npz"
@@ -154,12 +171,12 @@ def run(problem: Problem, settings: Settings, folder: RunFolder, say: Say, progr
     for file in sorted(folder.path.iterdir()):
         say(f"          {file.name}")
     say(f"open      {(folder.path / 'index.html').resolve().as_uri()}")
-    return 130 if history.interrupted else int(not report.passed)
+    return 130 if history.interrupted else int(report is None or not report.passed)
 
 
 _CHECKED = (
-    "The loss on eight samples, differentiated by the graph and by finite differences whose own error is bounded; "
-    "random directions through all parameters at once."
+    "The loss on eight samples, differentiated by the graph and by finite differences whose own error is bounded: "
+    "small arrays entry by entry, large ones along random directions and at some entries."
 )
 
 
@@ -183,10 +200,25 @@ def _verify(model: Sequential, problem: Problem, loss: Callable[..., Any]) -> Re
 
 
 def _pictures(
-    model: Sequential, problem: Problem, history: History, loss: Callable[..., Any], folder: Path
-) -> list[Section]:
-    """Draw what was trained into the folder."""
+    model: Sequential,
+    problem: Problem,
+    history: History,
+    loss: Callable[..., Any],
+    folder: Path,
+    sections: list[Section],
+    say: Say,
+) -> None:
+    """Draw what was trained into the folder, and enter each picture in `sections`."""
     draw(_neuron(problem), local=True).render(folder / "neuron.svg")
+    sections.append(
+        Section(
+            "One neuron, backwards",
+            "A neuron that has not learnt yet, on two inputs of one sample, and its squared error. Each box shows a "
+            "number and, beneath it, how the loss changes with it; each edge shows the local derivative that the chain "
+            "rule multiplies.",
+            "neuron.svg",
+        )
+    )
     x, y = problem.train
     outputs = model(Value(x[:32], name="inputs"))
     with scope(loss.__name__):
@@ -194,20 +226,17 @@ def _pictures(
     value.name = "loss"
     value.backward()
     draw(value, fold="scopes").render(folder / "network.svg")
-    sections = [
-        Section(
-            "One neuron, backwards",
-            "A neuron on two inputs of one sample, and its squared error. Each box shows a number and, beneath it, how "
-            "the loss changes with it; each edge shows the local derivative that the chain rule multiplies.",
-            "neuron.svg",
-        ),
+    sections.append(
         Section(
             "The trained network", "The loss of 32 samples, folded by layer, after its backward pass.", "network.svg"
-        ),
-    ]
+        )
+    )
+    if importlib.util.find_spec("matplotlib") is None:
+        say("plots     left out: they need matplotlib: pip install 'tinygrad_edu[plot]'")
+        return
     if len(history.epochs):
         save_figure(plot_history(history), folder / "history.png")
-        sections.append(Section("The course of training", "Loss and accuracy after each epoch.", "history.png"))
+        sections.append(Section("The course of training", "Loss and score after each epoch.", "history.png"))
     if problem.image_shape is not None:
         images, labels = problem.test
         chosen = np.argmax(predict(model, images), axis=1)
@@ -216,7 +245,6 @@ def _pictures(
         sections.append(
             Section("Held-out samples", "What the network says about images it never saw.", "predictions.png")
         )
-    return sections
 
 
 def _neuron(problem: Problem) -> Value:

@@ -48,6 +48,7 @@ def _getitem(x: Any, index: Any) -> Any:
 
 def _scatter(g: Any, index: Any, shape: Any) -> Any:
     out = np.zeros(shape, dtype=np.result_type(g))
+    index = _as_array(index) if not isinstance(index, tuple) else tuple(_as_array(part) for part in index)
     if _is_unique(index):
         out[index] = g
         return out
@@ -58,6 +59,10 @@ def _scatter(g: Any, index: Any, shape: Any) -> Any:
     positions = _flat_positions(index, out)
     np.add.at(out.reshape(-1), positions.reshape(-1), np.broadcast_to(g, positions.shape).reshape(-1))
     return out
+
+
+def _as_array(part: Any) -> Any:
+    return np.asarray(part) if isinstance(part, list) else part
 
 
 def _is_unique(index: Any) -> bool:

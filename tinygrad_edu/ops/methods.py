@@ -14,7 +14,6 @@ from tinygrad_edu.ops import (
     elementwise,
     indexing,
     linalg,
-    order,
     rearrange,
     reduction,
     rounding,
@@ -124,7 +123,6 @@ class ArrayMethods(Node):
     diagonal = rearrange.diagonal
     repeat = rearrange.repeat
     take = indexing.take
-    sort = order.sort
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
         """The values, limited to [min, max]; see `tinygrad_edu.clip`."""
@@ -155,6 +153,10 @@ class ArrayMethods(Node):
     def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """Where the smallest entry is: plain integers."""
         return np.argmin(self.data, axis, keepdims=keepdims)
+
+    def sort(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: an array's own `sort` works in place, and a Value is not changed in place."""
+        raise TypeError("a Value is not sorted in place: use the result of np.sort(value)")
 
     def argsort(self, axis: int | None = -1, *, stable: bool = True) -> Any:
         """The order that sorts: plain integers."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinygrad_edu.kinds import elementwise, general
 from tinygrad_edu.op import Interval, Operation, case
+from tinygrad_edu.ops.elementwise import hypot
 
 __all__ = [
     "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",
@@ -50,17 +51,18 @@ arctan = elementwise(
 arctan2 = elementwise(
     "arctan2", np.arctan2, scalar=math.atan2,
     along=(
-        lambda t, out, y, x: t * (x / _square_of_length(x, y)),
-        lambda t, out, y, x: -t * (y / _square_of_length(x, y)),
+        lambda t, out, y, x: t * (x / _length(x, y) / _length(x, y)),
+        lambda t, out, y, x: -t * (y / _length(x, y) / _length(x, y)),
     ),
     reads=("x2 / (x1^2 + x2^2), and 0 at the origin", "-x1 / (x1^2 + x2^2), and 0 at the origin"),
     domain=(Interval(), APART_FROM_ZERO),
 )  # fmt: skip
 
 
-def _square_of_length(x: Any, y: Any) -> Any:
-    square = x * x + y * y
-    return square + (square == 0)
+def _length(x: Any, y: Any) -> Any:
+    """Without squares, which leave the range of floats long before the length does; 1 at the origin."""
+    length = hypot(x, y)
+    return length + (length == 0)
 
 
 sinh = elementwise("sinh", np.sinh, scalar=math.sinh, along=(lambda t, out, x: t * cosh(x),), reads="cosh x")
@@ -73,7 +75,7 @@ tanh = elementwise(
 
 arcsinh = elementwise(
     "arcsinh", np.arcsinh, scalar=math.asinh,
-    along=(lambda t, out, x: t / (1.0 + x * x) ** 0.5,),
+    along=(lambda t, out, x: t / hypot(1.0, x),),
     reads="1 / sqrt(1 + x^2)",
 )  # fmt: skip
 

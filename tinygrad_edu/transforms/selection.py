@@ -43,7 +43,12 @@ class Selection:
 
     def find(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[int | str, str]]:
         """For each chosen argument, its key (a position, or a keyword) and its name."""
-        return [self._find_one(item, args, kwargs) for item in self.argnums]
+        found = [self._find_one(item, args, kwargs) for item in self.argnums]
+        names = [name for _, name in found]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ArgumentError(f"{self.what}: argnum={self.argnums!r} names the argument {twice!r} twice")
+        return found
 
     def _find_one(self, item: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[int | str, str]:
         if isinstance(item, int):
