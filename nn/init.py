@@ -134,9 +134,30 @@ def he_normal(shape: Shape, rng: Rng = None, dtype: DTypeLike = np.float64, gain
     return normal(shape, rng, dtype, std=gain / math.sqrt(fans(shape)[0]))
 
 
+def orthogonal(shape: Shape, rng: Rng = None, dtype: DTypeLike = np.float64, gain: float = 1.0) -> Array:
+    """A matrix with orthonormal rows or columns (whichever are fewer), times `gain`: keeps lengths.
+
+    Notes
+    -----
+    Saxe, McClelland & Ganguli (2014), "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks". For recurrent weights, whose powers then neither explode nor vanish.
+
+    Examples
+    --------
+    >>> w = orthogonal((3, 3), rng=0)
+    >>> bool(np.allclose(w @ w.T, np.eye(3)))
+    True
+    """
+    rows, columns = math.prod(shape[:-1]), shape[-1] if shape else 1
+    q, r = np.linalg.qr(np.random.default_rng(rng).normal(size=(max(rows, columns), min(rows, columns))))
+    q = q * np.sign(np.diagonal(r))  # else the draw is not uniform over all such matrices (Mezzadri, 2007)
+    matrix: Array = gain * (q if rows >= columns else q.T)
+    return matrix.reshape(shape).astype(dtype)
+
+
 INITIALIZERS: Mapping[str, Callable[..., Array]] = {
     function.__name__: function
-    for function in (constant, zeros, normal, uniform, xavier_uniform, xavier_normal, he_uniform, he_normal)
+    for function in (constant, zeros, normal, uniform, xavier_uniform, xavier_normal, he_uniform, he_normal, orthogonal)
 }
 
 

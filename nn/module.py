@@ -1,6 +1,7 @@
 """`Module`: a part of a network that finds its own parameters and groups what it computes under its name."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from reprlib import recursive_repr
 from typing import Any, ClassVar
 
@@ -8,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu import Value
-from tinygrad_edu.errors import CheckpointError
+from tinygrad_edu.errors import ArgumentError, CheckpointError
 from tinygrad_edu.mode import current_mode, scope
+from tinygrad_edu.nn import symbolic
 
 Path = tuple[str | int, ...]
 
@@ -35,10 +37,40 @@ class Parameter(Value):
     role: ClassVar[str] = "parameter"
 
 
+class Buffer:
+    """An array that belongs to the state of a module, but that no optimizer changes: running statistics.
+
+    It is in `Module.state_dict` and not in `Module.parameters`.
+
+    Parameters
+    ----------
+    data : array or nested list of numbers
+        Copied; change it in place.
+
+    Examples
+    --------
+    >>> Buffer([0.0, 0.0])
+    Buffer([0., 0.])
+    """
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Any) -> None:
+        self.data: NDArray[Any] = np.array(data)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
+        return self.data.shape
+
+    def __repr__(self) -> str:
+        return f"Buffer({np.array2string(self.data, separator=', ')})"
+
+
 class Module:
     """The base of layers and models: write `forward`, and assign parameters and modules to attributes.
 
-    Attributes that are Parameters or Modules, or lists, tuples and dicts of them, belong to the
+    Attributes that are Parameters, Buffers or Modules, or lists, tuples and dicts of them, belong to the
     module; one that stands in several places counts once. No call of ``super().__init__()`` is needed.
 
     Parameters
@@ -70,13 +102,19 @@ class Module:
     name: str | None = None
     training: bool = True
     _place: str | None = None
+    _recipe: Any = None  # how to make the parameters that wait for the first input; None: nothing waits
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What `forward` gives, computed in a scope of the module's name."""
+        if symbolic.is_wiring(args):
+            with modes_kept(self, training=False):
+                return symbolic.call(self, args, kwargs)
         place = self._place or self._settle_names()
+        if self._recipe is not None:
+            self._build(*args)
         if not current_mode().recording:
             return self.forward(*args, **kwargs)
         with scope(self.name or place):
@@ -109,7 +147,11 @@ class Module:
         >>> [(name, p.shape) for name, p in Sequential(Dense(2, 3), Dense(3, 1)).named_parameters()]
         [('layers.0.weight', (2, 3)), ('layers.0.bias', (3,)), ('layers.1.weight', (3, 1)), ('layers.1.bias', (1,))]
         """
-        return ((name, item) for name, item in self._walk() if isinstance(item, Parameter))
+        return ((name, item) for name, item in self._built_walk() if isinstance(item, Parameter))
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Dotted name and buffer, each once, under the first name it is found by."""
+        return ((name, item) for name, item in self._built_walk() if isinstance(item, Buffer))
 
     def parameters(self) -> list[Parameter]:
         """Every parameter in here, each once, in the order of `named_parameters`."""
@@ -138,7 +180,7 @@ class Module:
         return self.train(False)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Copies of all parameters, by dotted name.
+        """Copies of all parameters and buffers, by dotted name.
 
         Examples
         --------
@@ -147,15 +189,15 @@ class Module:
         >>> {name: array.shape for name, array in state.items()}
         {'weight': (2, 3), 'bias': (3,)}
         """
-        return {name: np.array(parameter.data) for name, parameter in self.named_parameters()}
+        return {name: np.array(item.data) for name, item in self._state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over parameters that `state_dict` gave.
+        """Take over parameters and buffers that `state_dict` gave.
 
         Parameters
         ----------
         state : mapping of dotted name to array
-            Cast to each parameter's dtype, and copied into it.
+            Cast to the dtype that each has here, and copied into it.
 
         Raises
         ------
@@ -163,7 +205,7 @@ class Module:
             If a name is missing or unknown, or a shape differs. It names all of them, and nothing
             in the model has changed.
         """
-        own = dict(self.named_parameters())
+        own = dict(self._state())
         loaded, problems = {}, [f"unexpected: {name}" for name in state if name not in own]
         for name, parameter in own.items():
             if name not in state:
@@ -195,16 +237,34 @@ class Module:
 
     @recursive_repr()
     def __repr__(self) -> str:
-        head = f"{type(self).__name__}({self.extra_repr()}"
+        extra = self.extra_repr()
         lines = _repeats_once([(name, repr(child)) for name, child in self.children()])
+        head = f"{type(self).__name__}({extra}" + ("," if extra and lines else "")
         return f"{head})" if not lines else "\n  ".join([head, *lines]) + "\n)"
 
     # -- inside
 
-    def _walk(self) -> Iterator[tuple[str, "Module | Parameter"]]:
+    def _build(self, *args: Any) -> None:
+        """Make the parameters that wait for the first input, which comes as `forward` gets it."""
+        raise NotImplementedError(f"{type(self).__name__} has a recipe and no _build")
+
+    def _state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        return ((name, item) for name, item in self._built_walk() if not isinstance(item, Module))
+
+    def _built_walk(self) -> Iterator[tuple[str, "Module | Parameter | Buffer"]]:
+        """`_walk`, refusing a module that has no parameters yet: an optimizer would never see them."""
+        for name, item in self._walk():
+            if isinstance(item, Module) and item._recipe is not None:
+                raise ArgumentError(
+                    f"{item.label}{f' ({name})' if name else ''} has no parameters yet: they are made at the first "
+                    "call, which tells the size of the input. Call the model on a batch first, or give that size"
+                )
+            yield name, item
+
+    def _walk(self) -> Iterator[tuple[str, "Module | Parameter | Buffer"]]:
         """Everything in the module, itself first, depth first, each once, with its dotted name."""
         seen: set[int] = set()
-        stack: list[tuple[str, Module | Parameter]] = [("", self)]
+        stack: list[tuple[str, Module | Parameter | Buffer]] = [("", self)]
         while stack:
             name, item = stack.pop()
             if id(item) in seen:
@@ -215,9 +275,9 @@ class Module:
                 prefix = f"{name}." if name else ""
                 stack += [(prefix + _dotted(path), member) for path, member in reversed(item._members())]
 
-    def _members(self) -> list[tuple[Path, "Module | Parameter"]]:
-        """Parameters and modules directly in this module, each with its attribute and place in containers."""
-        found: list[tuple[Path, Module | Parameter]] = []
+    def _members(self) -> list[tuple[Path, "Module | Parameter | Buffer"]]:
+        """Parameters, buffers and modules directly in this one, each with its attribute and place in containers."""
+        found: list[tuple[Path, Module | Parameter | Buffer]] = []
         for attribute, value in vars(self).items():
             _collect(value, (attribute,), found)
         return found
@@ -225,6 +285,11 @@ class Module:
     def _settle_names(self) -> str:
         """Name this module after its class, and everything in it after its place; the name of this module."""
         self._place = type(self).__name__.lower()
+        self._name_members()
+        return self._place
+
+    def _name_members(self) -> None:
+        """Name everything in this module after its place; given names of parameters stay."""
         named = {id(self)}
         for module in self.modules():
             for path, member in module._members():
@@ -233,12 +298,24 @@ class Module:
                 named.add(id(member))
                 if isinstance(member, Module):
                     member._place = _place_name(path)
-                elif member.name is None:
+                elif isinstance(member, Parameter) and member.name is None:
                     member.name = _place_name(path)
-        return self._place
 
 
-def assign(parameter: Value, array: Any) -> None:
+@contextmanager
+def modes_kept(model: Any, training: bool | None = None) -> Iterator[None]:
+    """Give every module its mode back at the end; meanwhile the given one. Functions pass."""
+    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
+    if modes and training is not None:
+        model.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def assign(parameter: Value | Buffer, array: Any) -> None:
     """Put other numbers into a parameter: arrays in place, a Python float stays one."""
     if isinstance(parameter.data, np.ndarray):
         parameter.data[...] = array
@@ -248,8 +325,8 @@ def assign(parameter: Value, array: Any) -> None:
         parameter.data = type(parameter.data)(array)
 
 
-def _collect(value: Any, path: Path, found: list[tuple[Path, Module | Parameter]]) -> None:
-    if isinstance(value, (Parameter, Module)):
+def _collect(value: Any, path: Path, found: list[tuple[Path, Module | Parameter | Buffer]]) -> None:
+    if isinstance(value, (Parameter, Module, Buffer)):
         found.append((path, value))
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):

@@ -295,7 +295,7 @@ class MLP(Module):
         for layer in model:
             if isinstance(layer, Dense):
                 found.append((layer, layer.activation))
-            elif isinstance(layer, Activation) and found and found[-1][1] is None:
+            elif isinstance(layer, Activation) and layer.options == layer.defaults and found and found[-1][1] is None:
                 found[-1] = (found[-1][0], layer.key)
             else:
                 raise ArgumentError(
@@ -303,13 +303,13 @@ class MLP(Module):
                 )
         if not found:
             raise ArgumentError("MLP.from_dense: expected at least one Dense layer, got none")
-        mlp = cls(found[0][0].in_features, [dense.out_features for dense, _ in found])
+        mlp = cls(found[0][0].weight.shape[0], [dense.out_features for dense, _ in found])
         mlp.layers = [_layer_of(dense, activation) for dense, activation in found]
         return mlp
 
 
 def _layer_of(dense: Dense, activation: Any) -> Layer:
-    layer = Layer(dense.in_features, dense.out_features, activation=activation, rng=0)
+    layer = Layer(dense.weight.shape[0], dense.out_features, activation=activation, rng=0)
     bias = [0.0] * dense.out_features if dense.bias is None else dense.bias.data.tolist()
     for neuron, column, offset in zip(layer.neurons, dense.weight.data.T.tolist(), bias, strict=True):
         neuron.b.data = offset

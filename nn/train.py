@@ -1,30 +1,29 @@
 """The training loop: `fit`, and what belongs beside it, `evaluate` and `predict`."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_edu import no_grad
+from tinygrad_edu import Value, no_grad
 from tinygrad_edu.errors import ArgumentError, DataError, GradientError
 from tinygrad_edu.nn.arguments import size
 from tinygrad_edu.nn.callbacks import Callback, TrainingState, as_callbacks, progress_callback
-from tinygrad_edu.nn.data import minibatches, train_test_split
+from tinygrad_edu.nn.feed import Batch, Data, Feed, Several, columns_of
 from tinygrad_edu.nn.history import History
-from tinygrad_edu.nn.losses import CLASSIFICATION, Loss, loss_function
-from tinygrad_edu.nn.metrics import Metric, metric_function
-from tinygrad_edu.nn.module import Module
-from tinygrad_edu.nn.optim import Optimizer
+from tinygrad_edu.nn.losses import Loss
+from tinygrad_edu.nn.measure import Averages, Best, Measure, Metrics
+from tinygrad_edu.nn.module import Module, modes_kept
+from tinygrad_edu.nn.optim import LRScheduler, Optimizer
+from tinygrad_edu.nn.regularize import Penalty, penalty_function
+from tinygrad_edu.nn.resume import Journal
 from tinygrad_edu.op import Node
 
-Data = tuple[ArrayLike, ArrayLike]
-Arrays = tuple[NDArray[Any], NDArray[Any]]
 Rng = np.random.Generator | int | None
-Metrics = Sequence[str | Metric] | None
+BATCH_SIZE = 32
 
 
 def fit(
@@ -33,13 +32,16 @@ def fit(
     loss: str | Loss,
     optimizer: Optimizer,
     epochs: int,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     validation: Data | float | None = None,
     rng: Rng = None,
-    callbacks: Iterable[Callback | Callable[[TrainingState], Any]] = (),
+    callbacks: Iterable[Callback | LRScheduler | Callable[[TrainingState], Any]] = (),
     metrics: Metrics = None,
     progress: bool = True,
     shuffle: bool = True,
+    sample_weight: ArrayLike | None = None,
+    penalty: Penalty | Mapping[Module, Penalty] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> History:
     """Train a model, and give back what happened.
 
@@ -49,28 +51,38 @@ def fit(
         Takes a batch of inputs, an array; `fit` puts it in training mode, and leaves every module in
         the mode in which it was.
     data : (inputs, targets)
-        Arrays with one row a sample.
+        Arrays with one row a sample; a tuple of arrays where the model has several inputs or outputs.
     loss : str or function
         A name ("softmax_cross_entropy"; see `losses.LOSSES`) or ``loss(outputs, targets) -> Value``.
     optimizer : Optimizer
         Of the model's parameters.
     epochs : int
         How often each sample is seen.
-    batch_size : int
-        At most the number of samples.
+    batch_size : int, optional
+        At most the number of samples; 32 if not given, or all samples where there are fewer.
     validation : (inputs, targets), or a fraction of the data, optional
         What the loss and metrics are measured on after each epoch. A fraction is drawn with `rng` and
         held out of the training.
     rng : Generator or int, optional
         Draws the order of samples, and who is held out.
-    callbacks : list of Callback or function
-        Run between batches and epochs; a function is called at the end of each epoch.
+    callbacks : list of Callback, schedule or function
+        Run between batches and epochs; a learning-rate schedule steps as its `unit` says, a function is called at
+        the end of each epoch.
     metrics : list of str or function, optional
         Numbers ``metric(outputs, targets)`` beside the loss. None: accuracy, if the loss is one for classes.
     progress : bool
         Show a bar by tqdm on standard error (extra ``train``); without tqdm, one line an epoch.
     shuffle : bool
         Whether each epoch draws a new order.
+    sample_weight : array, shape (samples,), optional
+        How much each sample counts: the loss of a batch is the sum of weight times loss over the batch,
+        divided by the number of samples, as Keras has it. Metrics and validation are not weighted.
+    penalty : a penalty such as ``L2(1e-4)``, or a dict of one for each of several layers, optional
+        Added to the loss; see `tinygrad_edu.nn.regularize`. The history has it as ``penalty``, beside the ``loss``.
+    checkpoint : path, optional
+        Where the run is saved after each epoch, whole. If the file is there, the run goes on from it, as if it had
+        never stopped, to the last bit: so a program that was killed is simply started again. Raise `epochs` to
+        train longer; remove the file to begin anew.
 
     Returns
     -------
@@ -82,6 +94,8 @@ def fit(
         If the data is empty, differs in length, holds NaN or infinity, or is smaller than a batch.
     ArgumentError
         If the loss, a metric or a callback is not one, or `epochs` is not a positive number.
+    CheckpointError
+        If the file of `checkpoint` is no whole checkpoint, or one of another run; nothing has changed then.
     GradientError
         If the loss becomes NaN or infinite; the best weights so far are back in the model.
 
@@ -105,33 +119,48 @@ def fit(
     """
     if not isinstance(model, Module):
         raise ArgumentError(f"fit: the model must be a Module, got {type(model).__name__}")
+    _refuse_unless_trained_by(optimizer, model)
     size("fit: epochs", epochs)
     rng = np.random.default_rng(rng)
-    train_data, held_out = _split(_checked("data", data), validation, rng)
-    measure = _Measure.of(loss, metrics)
-    order = minibatches(train_data, batch_size, rng, shuffle)  # refuses a batch that is too large before anything else
-    batches = -(-len(train_data[0]) // batch_size)
+    feed = Feed.of("data", data, sample_weight)
+    measure = Measure.of(loss, metrics)
+    if sample_weight is not None:
+        _refuse_unless_weighable(measure.loss)
+    penalise = None if penalty is None else penalty_function(penalty)
+    run = {"batch_size": BATCH_SIZE if batch_size is None else batch_size, "samples": len(feed), "shuffle": shuffle}
+    journal = None if checkpoint is None else Journal(checkpoint, rng, run)
+    drawer = rng if journal is None else journal.drawer
+    train_data, held_out = _split(feed, validation, drawer)
+    batch_size = min(BATCH_SIZE, len(train_data)) if batch_size is None else batch_size
+    order = train_data.batches(batch_size, drawer, shuffle)  # refuses a batch that is too large before anything else
+    batches = -(-len(train_data) // batch_size)
     state = TrainingState(model, optimizer, History(), epochs, batches)
-    listeners = as_callbacks(callbacks) + ([progress_callback()] if progress else [])
-    best = _Best()
+    listeners = as_callbacks(callbacks)
+    best = Best()
+    if journal is not None:
+        journal.attach(state, listeners, best)
+    listeners = listeners + ([progress_callback()] if progress else [])
 
     def tell(event: str) -> None:
         for listener in listeners:
             getattr(listener, event)(state)
 
-    with _modes_kept(model):
+    with modes_kept(model):
         try:
             tell("on_train_begin")
-            for state.epoch in range(1, epochs + 1):
+            first = epochs + 1 if state.stop else state.epoch + 1
+            for state.epoch in range(first, epochs + 1):
                 tell("on_epoch_begin")
-                order = minibatches(train_data, batch_size, rng, shuffle) if state.epoch > 1 else order
-                _train_epoch(state, order, measure, lambda: tell("on_batch_end"))
+                order = train_data.batches(batch_size, rng, shuffle) if state.epoch > 1 else order
+                _train_epoch(state, order, measure, penalise, tell)
                 if held_out is not None:
-                    numbers = evaluate(model, held_out, measure.loss, measure.metrics, batch_size=max(batch_size, 256))
+                    numbers = _evaluated(model, held_out, measure, batch_size=max(batch_size, 256))
                     state.numbers.update({f"val_{name}": number for name, number in numbers.items()})
                 state.history.append(state.epoch, state.numbers)
                 best.see(state)
                 tell("on_epoch_end")
+                if journal is not None:
+                    journal.write()
                 if state.stop:
                     break
         except KeyboardInterrupt:
@@ -170,30 +199,22 @@ def evaluate(
     {'loss': 0.5}
     """
     size("evaluate: batch_size", batch_size)
-    inputs, targets = _checked("data", data)
-    measure = _Measure.of(loss, metrics)
-    sums = _Averages()
-    with _modes_kept(model, training=False), no_grad():
-        for start in range(0, len(inputs), batch_size):
-            part = slice(start, start + batch_size)
-            outputs = model(inputs[part])
-            sums.add(len(inputs[part]), measure(measure.loss(outputs, targets[part]), outputs, targets[part]))
-    return sums.means()
+    return _evaluated(model, Feed.of("data", data), Measure.of(loss, metrics), batch_size)
 
 
-def predict(model: Callable[[Any], Any], inputs: ArrayLike, batch_size: int = 256) -> NDArray[Any]:
+def predict(model: Callable[..., Any], inputs: Several, batch_size: int = 256) -> Any:
     """The model's outputs as a plain array, in evaluation mode and without recording.
 
     Parameters
     ----------
     model : Module or function
-    inputs : array with one row a sample
+    inputs : array with one row a sample, or a tuple of them
     batch_size : int
         How many samples at a time.
 
     Returns
     -------
-    array with one row a sample
+    array with one row a sample, or a tuple of them if the model has several outputs
 
     Examples
     --------
@@ -201,135 +222,110 @@ def predict(model: Callable[[Any], Any], inputs: ArrayLike, batch_size: int = 25
     array([2., 4.])
     """
     size("predict: batch_size", batch_size)
-    array = np.asarray(inputs)
-    if not array.ndim or not len(array):
-        raise DataError(f"predict: expected at least one sample along the first axis, got shape {array.shape}")
-    with _modes_kept(model, training=False), no_grad():
-        outputs = [model(array[start : start + batch_size]) for start in range(0, len(array), batch_size)]
+    columns = columns_of("predict", "inputs", inputs)
+    if len({len(column) for column in columns}) > 1 or not len(columns[0]):
+        shapes = ", ".join(str(column.shape) for column in columns)
+        raise DataError(f"predict: expected at least one sample along the first axis, got shape {shapes}")
+    feed = Feed(columns, len(columns), 0, one_target=False)
+    with modes_kept(model, training=False), no_grad():
+        outputs = [model(*batch.inputs) for batch in feed.in_order(batch_size)]
+    if isinstance(outputs[0], (tuple, list)):
+        return tuple(_stacked(parts) for parts in zip(*outputs, strict=True))
+    return _stacked(outputs)
+
+
+def _stacked(outputs: Iterable[Any]) -> NDArray[Any]:
     return np.concatenate([output.data if isinstance(output, Node) else output for output in outputs])
 
 
+def _evaluated(model: Callable[..., Any], feed: Feed, measure: Measure, batch_size: int) -> dict[str, float]:
+    sums = measure.averages()
+    with modes_kept(model, training=False), no_grad():
+        for batch in feed.in_order(batch_size):
+            outputs = model(*batch.inputs)
+            loss = measure.loss(outputs, batch.targets)
+            sums.add(len(batch), {"loss": float(loss)}, outputs, batch.targets)
+    return sums.means()
+
+
 def _train_epoch(
-    state: TrainingState, batches: Iterable[tuple[Any, ...]], measure: "_Measure", after_batch: Callable[[], None]
+    state: TrainingState,
+    batches: Iterable[Batch],
+    measure: Measure,
+    penalise: Penalty | None,
+    tell: Callable[[str], None],
 ) -> None:
     """One pass over the data; `state.numbers` holds the averages so far."""
     state.model.train()
-    sums = _Averages()
-    for state.batch, (inputs, targets) in enumerate(batches, start=1):
+    sums = measure.averages()
+    for state.batch, batch in enumerate(batches, start=1):
         state.optimizer.zero_grad()
         with np.errstate(over="ignore", invalid="ignore"):  # a diverging loss is reported below, in words
-            outputs = state.model(inputs)
-            loss = measure.loss(outputs, targets)
-            numbers = measure(loss, outputs, targets)
-            if not np.isfinite(numbers["loss"]):
+            outputs = state.model(*batch.inputs)
+            loss = _loss(measure.loss, outputs, batch)
+            if not isinstance(loss, Value) or loss.size != 1:
+                came = f"a Value of shape {loss.shape}" if isinstance(loss, Value) else type(loss).__name__
+                raise ArgumentError(
+                    f"fit: the loss must be a Value of one number, got {came}; average it over the batch"
+                )
+            numbers = {"loss": float(loss)}
+            if penalise is not None:
+                extra = penalise(state.model)
+                numbers["penalty"] = float(extra)
+                loss = loss + extra
+            if not np.isfinite(float(loss)):
                 raise GradientError(
-                    f"fit: the loss is {numbers['loss']} in epoch {state.epoch}, batch {state.batch}. Try a lower "
+                    f"fit: the loss is {float(loss)} in epoch {state.epoch}, batch {state.batch}. Try a lower "
                     f"learning rate (it is {state.optimizer.lr:g}), inputs of about unit size (standardize), or "
                     "another initialisation; tinygrad_edu.check_graph(loss) finds a wrong gradient"
                 )
             loss.backward(keep="leaves")
+            tell("on_backward_end")
             state.optimizer.step()
-        sums.add(len(inputs), numbers)
-        state.numbers = sums.means()
-        after_batch()
+        sums.add(len(batch), numbers, outputs, batch.targets)
+        state.numbers = _numbers(sums, last=state.batch == state.batches)
+        tell("on_batch_end")
 
 
-@dataclass(frozen=True)
-class _Measure:
-    """The loss and the metrics by name."""
-
-    loss: Loss
-    metrics: Sequence[str | Metric]
-    functions: dict[str, Metric]
-
-    @classmethod
-    def of(cls, loss: str | Loss, metrics: Metrics) -> "_Measure":
-        loss = loss_function(loss)
-        if isinstance(metrics, str) or (metrics is not None and callable(metrics)):
-            raise ArgumentError(f"metrics: expected a list, got {metrics!r}; write metrics=[...]")
-        chosen = (["accuracy"] if loss in CLASSIFICATION else []) if metrics is None else list(metrics)
-        return cls(loss, chosen, dict(map(metric_function, chosen)))
-
-    def __call__(self, loss: Any, outputs: Any, targets: Any) -> dict[str, float]:
-        numbers = {name: metric(outputs, targets) for name, metric in self.functions.items()}
-        return {"loss": float(loss), **numbers}
+def _numbers(sums: Averages, last: bool) -> dict[str, float]:
+    """What is known after a batch: metrics of all samples only at the end of the epoch."""
+    return sums.means() if last else sums.so_far()
 
 
-class _Averages:
-    """Means over samples of numbers that come batch by batch."""
-
-    def __init__(self) -> None:
-        self.samples = 0
-        self.sums: defaultdict[str, float] = defaultdict(float)
-
-    def add(self, samples: int, numbers: dict[str, float]) -> None:
-        self.samples += samples
-        for name, number in numbers.items():
-            self.sums[name] += samples * number
-
-    def means(self) -> dict[str, float]:
-        return {name: total / self.samples for name, total in self.sums.items()}
+def _loss(loss: Loss, outputs: Any, batch: Batch) -> Any:
+    """The loss of a batch, weighted if the samples have weights."""
+    if batch.weights is None:
+        return loss(outputs, batch.targets)
+    each = loss(outputs, batch.targets, reduction="none")
+    if np.ndim(each) > 1:
+        each = np.mean(each, axis=tuple(range(1, np.ndim(each))))
+    weights = batch.weights.astype(np.result_type(each), copy=False)
+    return np.sum(each * weights) / float(len(batch))
 
 
-@dataclass
-class _Best:
-    """The weights of the best epoch so far."""
-
-    loss: float = np.inf
-    weights: dict[str, NDArray[Any]] = field(default_factory=dict)
-
-    def see(self, state: TrainingState) -> None:
-        loss = state.numbers.get("val_loss", state.numbers["loss"])
-        if loss < self.loss:
-            self.weights, self.loss = state.model.state_dict(), loss
-            state.history.best_epoch = state.epoch
-
-    def restore(self, model: Module) -> None:
-        if self.weights:
-            model.load_state_dict(self.weights)
-
-
-@contextmanager
-def _modes_kept(model: Any, training: bool | None = None) -> Iterator[None]:
-    """Give every module its mode back at the end; meanwhile the given one."""
-    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
-    if modes and training is not None:
-        model.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-def _checked(what: str, data: Data) -> Arrays:
-    """Inputs and targets as arrays of equal length, at least one sample, all finite."""
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise DataError(f"{what}: expected a pair (inputs, targets), got {type(data).__name__}")
-    inputs, targets = (np.asarray(part) for part in data)
-    for name, array in (("inputs", inputs), ("targets", targets)):
-        if array.dtype.kind not in "biuf":
-            raise DataError(f"{what}: the {name} must be numbers, got an array of {array.dtype}")
-        if not array.ndim:
-            raise DataError(f"{what}: the {name} must have one row a sample, got a single number")
-        bad = np.argwhere(~np.isfinite(array))
-        if len(bad):
-            where = ", ".join(map(str, bad[0]))
-            value = array[tuple(bad[0])]
-            raise DataError(f"{what}: the {name} hold {value} at [{where}] ({len(bad)} entries are not finite)")
-    if len(inputs) != len(targets) or not len(inputs):
-        raise DataError(
-            f"{what}: expected as many targets as inputs, and at least one, "
-            f"got {len(inputs)} inputs and {len(targets)} targets"
+def _refuse_unless_trained_by(optimizer: Any, model: Module) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentError(
+            f"fit: expected an optimizer such as Adam(model.parameters(), lr=0.001), got {type(optimizer).__name__}"
         )
-    return inputs, targets
+    own = {id(parameter) for parameter in model.parameters()}
+    if not any(id(parameter) in own for group in optimizer.param_groups for parameter in group["params"]):
+        raise ArgumentError("fit: the optimizer has no parameter of this model; make it of model.parameters()")
 
 
-def _split(data: Arrays, validation: Data | float | None, rng: np.random.Generator) -> tuple[Arrays, Arrays | None]:
+def _refuse_unless_weighable(loss: Loss) -> None:
+    if "reduction" not in inspect.signature(loss).parameters:
+        name = getattr(loss, "__name__", loss)
+        raise ArgumentError(
+            f"fit: sample_weight needs one loss a sample, and {name} takes no reduction='none'; "
+            "write  def loss(outputs, targets, reduction='mean')"
+        )
+
+
+def _split(feed: Feed, validation: Data | float | None, rng: np.random.Generator) -> tuple[Feed, Feed | None]:
     """What to train on, and what to hold out."""
     if validation is None:
-        return data, None
+        return feed, None
     if isinstance(validation, (tuple, list)):
-        return data, _checked("validation", validation)
-    inputs, held_inputs, targets, held_targets = train_test_split(*data, test_fraction=validation, rng=rng)
-    return (inputs, targets), (held_inputs, held_targets)
+        return feed, Feed.of("validation", validation)
+    return feed.split(validation, rng)

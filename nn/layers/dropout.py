@@ -6,9 +6,12 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.nn.init import Rng
+from tinygrad_edu.nn.layers.registry import example
 from tinygrad_edu.nn.module import Module
+from tinygrad_edu.ops.random import dropout
 
 
+@example(lambda: Dropout(0.4, rng=0), (3, 4), wrong=None)
 class Dropout(Module):
     """In training each entry is set to 0 with probability `p`, and the others are divided by 1 - p.
 
@@ -30,7 +33,7 @@ class Dropout(Module):
     --------
     >>> layer = Dropout(0.5, rng=0)
     >>> layer(np.ones(6))
-    array([2., 0., 0., 0., 2., 2.])
+    Value([2., 0., 0., 0., 2., 2.], op=dropout)
     >>> layer.eval()(np.ones(6))
     array([1., 1., 1., 1., 1., 1.])
     """
@@ -44,10 +47,7 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Any:
         """The same shape as `x`."""
-        if not self.training or self.p == 0.0:
-            return x
-        kept = self.rng.random(np.shape(x)) >= self.p
-        return x * (kept.astype(np.result_type(x)) / (1.0 - self.p))
+        return dropout(x, self.p, self.rng, self.training)
 
     def extra_repr(self) -> str:
         """The probability."""

@@ -4,11 +4,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 from tinygrad_edu.errors import ArgumentError
+from tinygrad_edu.nn.layers.registry import example
 from tinygrad_edu.nn.module import Module
+from tinygrad_edu.nn.trainable import Trainable
 
 
-class Sequential(Module):
+@example(lambda: Sequential(), (2, 3), wrong=None)
+class Sequential(Trainable):
     """Each layer is called on what the one before it gave.
+
+    `compile`, `fit`, `evaluate`, `predict` and `summary` are those of Keras.
 
     Parameters
     ----------

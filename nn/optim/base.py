@@ -43,12 +43,18 @@ class Optimizer:
         "weight_decay": ("at least 0", lambda x: x >= 0),
         "eps": ("at least 0", lambda x: x >= 0),
         "betas": ("two numbers in [0, 1)", lambda x: len(x) == 2 and all(0 <= beta < 1 for beta in x)),
+        "alpha": ("at least 0", lambda x: x >= 0),
+        "rho": ("in [0, 1]", lambda x: 0 <= x <= 1),
+        "lr_decay": ("at least 0", lambda x: x >= 0),
+        "momentum_decay": ("at least 0", lambda x: x >= 0),
+        "initial_accumulator_value": ("at least 0", lambda x: x >= 0),
     }
 
     def __init__(self, params: Iterable[Value] | Iterable[Mapping[str, Any]], **options: Any) -> None:
         self.defaults = options
         self.param_groups: list[Group] = []
         self.state: list[State] = []
+        self._unscheduled: list[float] = []
         if hasattr(params, "parameters"):
             raise ArgumentError(f"{self._name}: expected parameters, got a model; write model.parameters()")
         if isinstance(params, Node):
@@ -92,6 +98,12 @@ class Optimizer:
         self._check({"lr": lr})
         for group in self.param_groups:
             group["lr"] = lr
+
+    def unscheduled_lrs(self) -> list[float]:
+        """The groups' learning rates as the first schedule found them: what schedules multiply."""
+        known = len(self._unscheduled)
+        self._unscheduled += [float(group["lr"]) for group in self.param_groups[known:]]
+        return list(self._unscheduled)
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Take more parameters in, with options of their own where the group has them."""
@@ -142,27 +154,37 @@ class Optimizer:
         """
         own = self.state_dict()["param_groups"]
         groups, states = saved.get("param_groups"), saved.get("state")
-        if groups is None or states is None or len(states) != len(self.state):
-            count = "no" if states is None else len(states)
+        if not isinstance(groups, list) or not isinstance(states, list) or len(states) != len(self.state):
+            count = len(states) if isinstance(states, list) and isinstance(groups, list) else "no"
             raise CheckpointError(
                 f"{self._name}: the saved state is of {count} parameters, this optimizer has {len(self.state)}"
             )
         for i, (group, mine) in enumerate(zip(groups, own, strict=False)):
-            if group.keys() != mine.keys() or group["params"] != mine["params"]:
+            if not isinstance(group, Mapping) or group.keys() != mine.keys() or group["params"] != mine["params"]:
                 raise CheckpointError(
                     f"{self._name}: group {i} was saved with {', '.join(group)}, here it has {', '.join(mine)}, "
                     "or other parameters; is it the state of another optimizer?"
                 )
         if len(groups) != len(own):
             raise CheckpointError(f"{self._name}: {len(groups)} groups were saved, this optimizer has {len(own)}")
+        options = [
+            {key: _as_option(value, mine[key]) for key, value in group.items() if key != "params"}
+            for group, mine in zip(groups, own, strict=True)
+        ]
+        try:
+            for group in options:
+                self._check(group)
+        except (ArgumentError, TypeError) as error:
+            raise CheckpointError(f"{self._name}: a saved option is not one: {error}") from error
         for i, ((_, x, _), state) in enumerate(zip(self._slots(), states, strict=True)):
             for key, value in state.items():
-                if np.ndim(value) and np.shape(value) != np.shape(x.data):
+                if np.asarray(value).dtype.kind not in "biuf" or np.shape(value) not in ((), np.shape(x.data)):
                     raise CheckpointError(
-                        f"{self._name}: {key} of parameter {i} has shape {np.shape(value)}, not {np.shape(x.data)}"
+                        f"{self._name}: {key} of parameter {i} has shape {np.shape(value)}, not {np.shape(x.data)}, "
+                        "or is no number"
                     )
-        for group, new in zip(self.param_groups, groups, strict=True):
-            group.update({key: value for key, value in new.items() if key != "params"})
+        for group, new in zip(self.param_groups, options, strict=True):
+            group.update(new)
         self.state = [_copied(state) for state in states]
 
     def __repr__(self) -> str:
@@ -182,6 +204,24 @@ class Optimizer:
             must, holds = self.limits.get(key, ("", lambda _: True))
             if not holds(value):
                 raise ArgumentError(f"{self._name}: {key} must be {must}, got {value!r}")
+
+
+def decayed(x: Any, g: Any, lr: float, weight_decay: float, decoupled: bool) -> tuple[Any, Any]:
+    """The gradient and what is to be taken from `x` beside it, for either kind of weight decay.
+
+    Examples
+    --------
+    >>> decayed(10.0, 1.0, 0.5, 0.01, decoupled=False), decayed(10.0, 1.0, 0.5, 0.01, decoupled=True)
+    ((1.1, 0.0), (1.0, 0.05))
+    """
+    if not weight_decay:
+        return g, 0.0
+    return (g, lr * weight_decay * x) if decoupled else (g + weight_decay * x, 0.0)
+
+
+def _as_option(saved: Any, own: Any) -> Any:
+    """A saved option; files know no tuples."""
+    return tuple(saved) if isinstance(own, tuple) and isinstance(saved, list) else saved
 
 
 def _copied(state: Mapping[str, Any]) -> State:

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tinygrad_edu import Value, no_grad, stop_gradient
+from tinygrad_edu import Value, no_grad, scope, stop_gradient
 from tinygrad_edu.check import Report, Verdict, check_gradients, check_graph
 from tinygrad_edu.check.lines import Coordinate, Cotangent, Line, cotangents
 from tinygrad_edu.check.subjects import from_gradient, unit_of
@@ -385,3 +385,12 @@ def test_a_graph_that_is_none_is_refused():
         check_graph(lambda x: x)
     with pytest.raises(ArgumentError, match="not a Value that the root depends on"):
         check_graph(Value(1.0) * 2, wrt=[Value(1.0)])
+
+
+def test_weights_of_one_name_are_told_apart_by_their_layers():
+    with scope("layer0"):
+        hidden = Value([[1.0, 2.0]], name="weight") * 2.0
+    with scope("layer1"):
+        out = (hidden * Value([[3.0, 4.0]], name="weight")).sum()
+    report = check_graph(out)
+    assert {entry.argument for entry in report.entries} == {"layer0/weight", "layer1/weight"}

@@ -361,3 +361,19 @@ def test_with_tqdm_progress_is_a_bar_that_ends_with_the_last_numbers(capsys):
     assert "epoch 2/2: 100%" in last
     assert f"loss {history['loss'][-1]:.4g}" in last
     assert captured.out == ""
+
+
+def test_an_optimizer_of_another_model_is_refused():
+    model, other = Sequential(Dense(2, 1, rng=0)), Sequential(Dense(2, 1, rng=0))
+    data = (np.ones((4, 2)), np.ones((4, 1)))
+    with pytest.raises(ArgumentError, match="no parameter of this model"):
+        fit(model, data, "mse", SGD(other.parameters(), lr=0.1), epochs=1, progress=False)
+    with pytest.raises(ArgumentError, match="expected an optimizer"):
+        fit(model, data, "mse", 0.1, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("loss", [lambda out, y: 1.0, lambda out, y: out - y])
+def test_a_loss_that_is_not_one_number_is_refused(loss):
+    model = Sequential(Dense(2, 1, rng=0))
+    with pytest.raises(ArgumentError, match="a Value of one number"):
+        fit(model, (np.ones((4, 2)), np.ones((4, 1))), loss, SGD(model.parameters(), lr=0.1), 1, progress=False)

@@ -1,16 +1,36 @@
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
 from tinygrad_edu import Value
 from tinygrad_edu.errors import ArgumentError, ShapeError
-from tinygrad_edu.nn import Dense, Dropout, Flatten, ReLU, Sequential
-from tinygrad_edu.nn.layers import ACTIVATIONS
+from tinygrad_edu.nn import Dense, Dropout, Flatten, LeakyReLU, PReLU, ReLU, Sequential, Softmax
+from tinygrad_edu.nn.layers.activation import ACTIVATIONS
 from tinygrad_edu.nn.module import Module
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
 
 REFERENCE = {
     "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "relu6": lambda x: np.minimum(np.maximum(x, 0), 6),
+    "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1)),
+    "gelu": lambda x: x * np.vectorize(NormalDist().cdf)(x),
+    "silu": lambda x: x * sigmoid(x),
+    "mish": lambda x: x * np.tanh(np.log(1 + np.exp(x))),
+    "sigmoid": sigmoid,
+    "log_sigmoid": lambda x: np.log(sigmoid(x)),
     "tanh": np.tanh,
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    "hard_swish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
     "softmax": lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
     "log_softmax": lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True)),
 }
@@ -94,7 +114,7 @@ def test_arguments_that_make_no_layer_are_refused(make):
 
 
 def test_an_unknown_activation_lists_those_there_are_and_a_class_is_asked_to_be_called():
-    with pytest.raises(ArgumentError, match="there are relu, sigmoid, tanh, softmax, log_softmax"):
+    with pytest.raises(ArgumentError, match=r"there are relu, leaky_relu, .*, softmax, log_softmax"):
         Dense(2, 2, activation="rleu")
     with pytest.raises(ArgumentError, match=r"did you mean ReLU\(\)\?"):
         Sequential(Dense(2, 2), ReLU)
@@ -105,10 +125,30 @@ def test_every_activation_is_a_name_a_layer_and_its_function(key, rng):
     x = rng.normal(size=(4, 3))
     layer, dense = ACTIVATIONS[key](), Dense(3, 3, activation=key, rng=0)
     expected = REFERENCE[key]
-    np.testing.assert_allclose(layer(Value(x)).data, expected(x), rtol=1e-13)
+    np.testing.assert_allclose(layer(Value(x)).data, expected(x), rtol=1e-12)
     np.testing.assert_allclose(dense(x).data, expected(x @ dense.weight.data), rtol=1e-12)
     assert layer.parameters() == []
-    assert repr(layer) == f"{type(layer).__name__}()"
+    options = ", ".join(f"{name}={value!r}" for name, value in layer.defaults.items())
+    assert repr(layer) == f"{type(layer).__name__}({options})"
+
+
+def test_options_of_an_activation_go_by_place_or_name_and_typos_are_refused():
+    x = np.array([-2.0, 3.0])
+    np.testing.assert_array_equal(LeakyReLU(0.5)(x), [-1.0, 3.0])
+    np.testing.assert_array_equal(LeakyReLU(negative_slope=0.25)(x), [-0.5, 3.0])
+    np.testing.assert_allclose(Softmax(axis=0)(np.zeros((4, 2))), 0.25)
+    for make in (lambda: LeakyReLU(slope=0.5), lambda: LeakyReLU(0.5, negative_slope=0.5), lambda: ReLU(1.0)):
+        with pytest.raises(ArgumentError, match="takes"):
+            make()
+
+
+def test_prelu_learns_its_slope():
+    layer, x = PReLU(2, slope=0.5), Value([[-1.0, 2.0], [-3.0, -4.0]])
+    out = layer(x)
+    np.testing.assert_array_equal(out.data, [[-0.5, 2.0], [-1.5, -2.0]])
+    out.sum().backward()
+    np.testing.assert_array_equal(layer.weight.grad, [-4.0, -4.0])
+    np.testing.assert_array_equal(x.grad, [[0.5, 1.0], [0.5, 0.5]])
 
 
 def test_an_activation_may_be_any_function_or_a_layer(rng):

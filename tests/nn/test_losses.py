@@ -7,10 +7,14 @@ from tinygrad_edu.nn.losses import (
     LOSSES,
     binary_cross_entropy,
     binary_hinge,
+    focal,
     hinge,
+    huber,
+    kl_div,
     loss_function,
     mae,
     mse,
+    nll,
     softmax_cross_entropy,
 )
 
@@ -26,6 +30,11 @@ def log_p(s):
 
 def by_hand_hinge(s, y):
     return [sum(max(0.0, s[i, j] - s[i, y[i]] + 1.0) for j in range(s.shape[1]) if j != y[i]) for i in range(len(s))]
+
+
+def by_hand_focal(s, y):
+    right = np.where(y == 1, 1 / (1 + np.exp(-s)), 1 / (1 + np.exp(s)))
+    return np.where(y == 1, 0.25, 0.75) * (1 - right) ** 2 * -np.log(right)
 
 
 # loss, targets, and the losses before reduction in plain NumPy
@@ -45,6 +54,10 @@ CASES = {
     ),
     "hinge": (hinge, CLASSES, by_hand_hinge),
     "binary_hinge": (binary_hinge, SIGNS, lambda s, y: np.maximum(0, 1 - y * s)),
+    "huber": (huber, PROBABILITIES, lambda s, y: np.where(abs(s - y) < 1, 0.5 * (s - y) ** 2, abs(s - y) - 0.5)),
+    "nll": (nll, CLASSES, lambda s, y: -s[np.arange(3), y]),
+    "kl_div": (kl_div, PROBABILITIES, lambda s, y: y * (np.log(np.where(y > 0, y, 1)) - s)),
+    "focal": (focal, (SIGNS > 0).astype(float), lambda s, y: by_hand_focal(s, y)),
 }
 
 
@@ -133,14 +146,14 @@ def test_softmax_cross_entropy_takes_any_number_of_leading_axes():
     np.testing.assert_allclose(out.data[1], softmax_cross_entropy(SCORES, CLASSES, reduction="none"))
 
 
-@pytest.mark.parametrize("loss", [mse, mae, binary_cross_entropy, binary_hinge])
+@pytest.mark.parametrize("loss", [mse, mae, huber, kl_div, focal, binary_cross_entropy, binary_hinge])
 def test_a_column_of_predictions_goes_with_a_row_of_targets_entry_by_entry(loss):
     column, row = np.array([[0.5], [-2.0]]), np.array([1, 1])
     assert loss(Value(column), row).item() == loss(Value(column[:, 0]), row).item()
     assert loss(Value(column[:, 0]), row[:, None]).item() == loss(Value(column[:, 0]), row).item()
 
 
-@pytest.mark.parametrize("loss", [mse, mae, binary_cross_entropy, binary_hinge])
+@pytest.mark.parametrize("loss", [mse, mae, huber, kl_div, focal, binary_cross_entropy, binary_hinge])
 def test_other_shapes_are_never_broadcast(loss):
     with pytest.raises(ShapeError, match=r"must have the same shape, got \(2, 3\) and \(3,\)"):
         loss(Value(np.zeros((2, 3))), np.ones(3))

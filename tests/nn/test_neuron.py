@@ -147,7 +147,7 @@ def test_from_dense_refuses_what_neurons_cannot_compute(layers):
 
 def test_softmax_is_refused_as_the_activation_of_a_single_neuron():
     with pytest.raises(
-        ArgumentError, match="Neuron: the activation must be one of relu, sigmoid, tanh or None, got 'softmax'"
+        ArgumentError, match=r"Neuron: the activation must be one of relu, .*, tanh, .* or None, got 'softmax'"
     ):
         MLP(2, [3, 3], output_activation="softmax")
 

@@ -103,7 +103,7 @@ def from_graph(root: Any, wrt: Sequence[Any] | None) -> Subject:
     for node in nodes:
         if node not in below or node.op is CONSTANT:
             raise ArgumentError(f"check_graph: {node!r} in wrt= is not a Value that the root depends on")
-    names = tuple(node.name or (f"leaf {i}" if node.is_leaf else node.op.name) for i, node in enumerate(nodes))
+    names = _names_in(root, nodes)
     arrays, notes = promoted([node.data for node in nodes], names)
     notes.insert(0, "the graph was replayed as it was recorded: branches that Python code took are not taken anew")
     with quiet(), tracing():
@@ -209,6 +209,21 @@ def _twin(root: Node) -> tuple[Node, dict[Node, Node]]:
             operands = [twins[parent] for parent in node.parents]
             twins[node] = node.op(operands, **node.params) if node.op.variadic else node.op(*operands, **node.params)
     return twins[root], twins
+
+
+def _names_in(root: Node, nodes: Sequence[Node]) -> tuple[str, ...]:
+    """What the nodes are called; where two have one name, with the scope of whoever uses them first in front."""
+    names = [node.name or (f"leaf {i}" if node.is_leaf else node.op.name) for i, node in enumerate(nodes)]
+    users: dict[Node, Node] = {}
+    for user in topological(root):
+        for parent in user.parents:
+            users.setdefault(parent, user)
+    return tuple(
+        f"{scope.path}/{name}"
+        if names.count(name) > 1 and (scope := getattr(users.get(node), "scope", None)) is not None
+        else name
+        for node, name in zip(nodes, names, strict=True)
+    )
 
 
 def promoted(inputs: Sequence[Any], names: Sequence[str]) -> tuple[tuple[Array, ...], list[str]]:
