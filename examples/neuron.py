@@ -11,6 +11,7 @@ from tinygrad_edu.viz import draw
 
 
 def main(folder: Path) -> None:
+    """Compute, differentiate, draw and verify one neuron."""
     # %% Two inputs, two weights, a bias; the tanh squashes their weighted sum.
     x1, x2 = Value(2.0, name="x1"), Value(0.0, name="x2")
     w1, w2 = Value(-3.0, name="w1"), Value(1.0, name="w2")
