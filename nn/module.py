@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinygrad_edu import Value
 from tinygrad_edu.errors import ArgumentError, CheckpointError
-from tinygrad_edu.mode import current_mode, scope
+from tinygrad_edu.mode import current_mode, enter_scope, leave_scope
 from tinygrad_edu.nn import symbolic
 
 Path = tuple[str | int, ...]
@@ -117,8 +117,11 @@ class Module:
             self._build(*args)
         if not current_mode().recording:
             return self.forward(*args, **kwargs)
-        with scope(self.name or place):
+        token = enter_scope(self.name or place)
+        try:
             return self.forward(*args, **kwargs)
+        finally:
+            leave_scope(token)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; every module writes its own."""
