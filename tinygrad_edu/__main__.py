@@ -5,6 +5,7 @@ judged in 3, Ctrl-C in 130.
 """
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -127,7 +128,8 @@ def _run(arguments: argparse.Namespace, problem: object, name: str) -> int:
         arguments.hidden, arguments.dropout, arguments.epochs, arguments.batch_size, arguments.lr, arguments.seed
     )
     folder = RunFolder(arguments.out, arguments.name or name, numbered=arguments.name is None)
-    return run(problem, settings, folder, print, progress=not arguments.no_progress)
+    say = functools.partial(print, flush=True)  # each line when it is said, into a pipe too
+    return run(problem, settings, folder, say, progress=not arguments.no_progress)
 
 
 def _check(arguments: argparse.Namespace) -> int:
