@@ -185,10 +185,25 @@ def test_info_lists_versions_and_extras(capsys):
 
 
 def test_ctrl_c_keeps_the_best_weights_so_far_and_says_where(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "tinygrad_edu",
+        "demo",
+        "--epochs",
+        "100000",
+        "--no-progress",
+        "--out",
+        str(tmp_path),
+    ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tinygrad_edu", "demo", "--epochs", "100000", "--no-progress", "--out", str(tmp_path)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "MPLBACKEND": "Agg", "PYTHONUNBUFFERED": ""},
-    )  # fmt: skip
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONUNBUFFERED": ""},
+    )
     assert process.stdout.readline().startswith("data")
     assert any(process.stdout.readline().startswith("network") for _ in range(4))
     time.sleep(3.0)

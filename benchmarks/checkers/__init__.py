@@ -1,0 +1,1 @@
+"""Gradient checkers side by side: one bank of right and wrong gradients, each checker with its defaults."""
