@@ -58,7 +58,7 @@ def public_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def status(function: Callable[..., Any]) -> str:
-    """ "derivative", "plain" or "refused"."""
+    """What becomes of it: "derivative", "plain" or "refused"."""
     return "derivative" if function in NUMPY else "plain" if function in PLAIN else "refused"
 
 
