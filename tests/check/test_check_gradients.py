@@ -394,3 +394,10 @@ def test_weights_of_one_name_are_told_apart_by_their_layers():
         out = (hidden * Value([[3.0, 4.0]], name="weight")).sum()
     report = check_graph(out)
     assert {entry.argument for entry in report.entries} == {"layer0/weight", "layer1/weight"}
+
+
+def test_where_pythons_floats_turn_complex_the_function_has_no_value():
+    slope = 1.5 * (1.0 - 0.999) ** 0.5
+    right = check_gradients(lambda x: (x - 0.999) ** 1.5, 1.0, gradient=slope, raise_on_fail=False)
+    wrong = check_gradients(lambda x: (x - 0.999) ** 1.5, 1.0, gradient=1.01 * slope, raise_on_fail=False)
+    assert (right.verdict, wrong.verdict) == (Verdict.PASS, Verdict.FAIL)

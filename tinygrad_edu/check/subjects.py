@@ -42,7 +42,10 @@ class Subject:
         self.evaluations += 1
         try:
             with quiet(), no_grad():
-                out = np.asarray(plain(self.run(inputs)), dtype=np.float64)
+                result = plain(self.run(inputs))
+                if isinstance(result, complex):  # Python's floats to a power leave the real numbers
+                    return None
+                out = np.asarray(result, dtype=np.float64)
         except (ArithmeticError, ValueError):  # what Python's own math raises outside the domain
             return None
         if out.shape != self.shape:
