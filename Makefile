@@ -35,7 +35,7 @@ types: $(VENV)/test.stamp
 # setup.cfg turns warnings into errors for every test; README's code and commands are tests too.
 check: lint types test
 
-slow: $(VENV)/test.stamp
+slow: $(VENV)/slow.stamp
 	$(BIN)/python -m pytest -q -m slow
 
 bench: $(VENV)/bench.stamp
@@ -58,6 +58,10 @@ $(VENV)/demo.stamp: $(VENV)/made.stamp $(SOURCES)
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
 	$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/slow.stamp: $(VENV)/test.stamp
+	$(PIP) --editable '.[compare]'
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/demo.stamp
