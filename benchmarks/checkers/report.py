@@ -12,6 +12,7 @@ from benchmarks.checkers.contenders import ENGINE, FAIL, OPEN, OURS, PASS
 
 PACKAGES = ("numpy", "torch", "jax", "autograd", "scipy")
 AT_KINK = "a kink, or close to one: the claim lies between the two slopes"
+TENTH = 0.05  # digits are printed to a tenth
 LISTED = 40  # rows in a list of what is left over
 
 HOW = {
@@ -55,7 +56,7 @@ class Answer:
         digits = re.search(r"([\d.]+) digits", self.said)
         if self.miss and self.said.startswith("KINK"):
             return AT_KINK
-        if self.miss and digits and self.error and self.error < 10 ** (0.05 - float(digits[1])):
+        if self.miss and digits and self.error and self.error < 10 ** (TENTH - float(digits[1])):
             return f"the error is below the {digits[1]} digits that the report certifies"
         return self.said
 
@@ -168,8 +169,8 @@ def _accepted(answers: list[Answer]) -> str:
     kinks = sum(reason == AT_KINK for reason in reasons)
     below = sum(reason.startswith("the error is below") for reason in reasons)
     return (
-        f"Of the {len(reasons)} wrong entries that ours accepts, {below} are off by less than the digits that its report "
-        f"certifies (the fewest of any entry), {kinks} lie between the slopes of a kink close by, "
+        f"Of the {len(reasons)} wrong entries that ours accepts, {below} are off by less than the digits that its "
+        f"report certifies (the fewest of any entry), {kinks} lie between the slopes of a kink close by, "
         f"**{len(reasons) - below - kinks}** are neither."
     )
 
