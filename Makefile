@@ -40,6 +40,7 @@ slow: $(VENV)/slow.stamp
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.checkers
 
 # docs/operations.md is written from the entries of the operations; a test says when it is stale.
 docs: $(VENV)/demo.stamp
