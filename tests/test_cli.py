@@ -218,3 +218,13 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_says_where(tmp_path):
     assert numbers["interrupted"]
     assert numbers["best_epoch"] >= 1
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+
+
+def test_ctrl_c_after_training_leaves_out_pictures_and_keeps_the_weights(tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tinygrad_edu.cli.training._verify", interrupted)
+    assert main(["demo", "--out", str(tmp_path), *FAST]) == 130
+    assert {"weights.npz", "run.json", "index.html"} == {file.name for file in (tmp_path / "demo").iterdir()}
+    assert "interrupted" in capsys.readouterr().out
