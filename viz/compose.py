@@ -1,26 +1,25 @@
 """A folded plan as a picture: who gets a box, who a circle, and every edge in operand order."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from tinygrad_edu import kinds
+from tinygrad_edu.viz.annotate import Annotations, Use
 from tinygrad_edu.viz.folding.fold import Group, Plan
 from tinygrad_edu.viz.folding.notes import notes
 from tinygrad_edu.viz.folding.outline import NOWHERE
 from tinygrad_edu.viz.picture import Box, Circle, Cluster, Edge, Line, Picture
-from tinygrad_edu.viz.text import clean, count_text, few_numbers
+from tinygrad_edu.viz.style import LEVELS
+from tinygrad_edu.viz.text import clean, count_text, wrap
 from tinygrad_edu.viz.words import many_lines, node_lines, node_tip, node_title, op_tip, repeat_box, scope_box
 
-OPERANDS = "xyzuvw"  # what the entries call the operands in `reads`
-OPERAND = re.compile(rf"\b[{OPERANDS}]\b")
 SYMBOL_LENGTH = 14
 DEEPEST = 12
+MARK_COLUMNS = 34
+THINNEST, SPREAD = 0.6, 3.6  # the width of an edge that carries nothing, and how much more the largest has
 
 
-def compose(plan: Plan, title: str, direction: str, gradients: bool, local: bool, max_nodes: int) -> Picture:
+def compose(plan: Plan, title: str, direction: str, annotations: Annotations, max_nodes: int) -> Picture:
     """The picture of a plan.
 
     Parameters
@@ -28,14 +27,12 @@ def compose(plan: Plan, title: str, direction: str, gradients: bool, local: bool
     plan : Plan
     title : str
     direction : {"LR", "TB"}
-    gradients : bool
-        Write the gradient under each value.
-    local : bool
-        Write the local derivative on each operand's edge.
+    annotations : Annotations
+        What is written beside names and numbers.
     max_nodes : int
         What the plan was meant to fit, for the notes.
     """
-    composer = _Composer(plan, gradients, local)
+    composer = _Composer(plan, annotations)
     for number in range(len(plan.groups)):
         composer.add(number)
     return Picture(
@@ -43,16 +40,25 @@ def compose(plan: Plan, title: str, direction: str, gradients: bool, local: bool
         direction=direction,
         boxes=tuple(composer.boxes),
         circles=tuple(composer.circles),
-        edges=tuple(composer.edges),
+        edges=_scaled(composer.edges),
         clusters=tuple(composer.clusters.values()),
         notes=tuple(notes(plan, max_nodes)),
         order=tuple(composer.order),
+        legend=annotations.legend,
     )
 
 
+def _scaled(edges: list[Edge]) -> tuple[Edge, ...]:
+    """Widths from magnitudes: the root of their part of the largest, so that small ones can still be seen."""
+    largest = max((edge.width for edge in edges), default=0.0)
+    if not largest:
+        return tuple(replace(edge, width=1.0) for edge in edges)
+    return tuple(replace(edge, width=round(THINNEST + SPREAD * (edge.width / largest) ** 0.5, 2)) for edge in edges)
+
+
 class _Composer:
-    def __init__(self, plan: Plan, gradients: bool, local: bool) -> None:
-        self.plan, self.gradients, self.local = plan, gradients, local
+    def __init__(self, plan: Plan, annotations: Annotations) -> None:
+        self.plan, self.annotations = plan, annotations
         self.boxes: list[Box] = []
         self.circles: list[Circle] = []
         self.edges: list[Edge] = []
@@ -87,16 +93,15 @@ class _Composer:
     def _folded_box(self, number: int, group: Group, cluster: str | None) -> None:
         key = f"v{number}"
         if group.kind == "scope":
-            title, tag, lines = scope_box(self.plan, number, self.gradients)
+            title, tag, lines = scope_box(self.plan, number, self.annotations)
             role, tip = "scope", self.plan.classes.path(group.scope)
         else:
             title, tag, lines = repeat_box(self.plan, number)
             role, tip = "repeat", count_text(len(group.members), "node")
-        self.boxes.append(Box(key, role, title, lines, tag, cluster, tip))
-        self.order.append(key)
-        sources = self.plan.operands(number)
-        for port, (source, count) in enumerate(sources.items()):
-            self.edges.append(Edge(f"v{source}", key, port, len(sources), tip=count_text(count, "edge")))
+        self._box(
+            key, role, title, lines, [self.plan.graph.nodes[member] for member in group.members], tag, cluster, tip
+        )
+        self._edges_from_outside(number, key, "edge")
 
     def _operation(self, number: int, group: Group, cluster: str | None) -> None:
         graph = self.plan.graph
@@ -105,20 +110,37 @@ class _Composer:
         count = f"×{len(group.members):,}" if len(group.members) > 1 else ""
         self.circles.append(Circle(key, clean(node.op.symbol, SYMBOL_LENGTH), count, cluster, op_tip(node)))
         self.order.append(key)
+        results = [graph.nodes[member] for member in group.members]
         if group.kind == "run":
-            sources = self.plan.operands(number)
-            for port, (source, times) in enumerate(sources.items()):
-                self.edges.append(Edge(f"v{source}", key, port, len(sources), tip=count_text(times, "operand")))
+            self._edges_from_outside(number, key, "operand")
         else:
             operands = len(graph.parents[first])
-            labels = self._local_labels(node) if self.local and group.kind == "node" else [""] * operands
             for port in range(operands):
                 tip = f"operand {port + 1} of {operands}" if operands > 1 else ""
-                for source in dict.fromkeys(
-                    self.plan.group_of[graph.parents[member][port]] for member in group.members
-                ):
-                    self.edges.append(Edge(f"v{source}", key, port, operands, labels[port], tip))
-        self.edges.append(Edge(key, f"v{number}"))
+                label = self.annotations.words(node, port) if group.kind == "node" else ""
+                sources: dict[int, list[Use]] = {}
+                for member in group.members:
+                    source = self.plan.group_of[graph.parents[member][port]]
+                    sources.setdefault(source, []).append((graph.nodes[member], port))
+                for source, uses in sources.items():
+                    self._edge(f"v{source}", key, uses, port, operands, label, tip)
+        flow, tone = self.annotations.flow(results), self.annotations.result_tone(results)
+        self.edges.append(Edge(key, f"v{number}", width=flow, tone=tone))
+
+    def _edges_from_outside(self, number: int, key: str, what: str) -> None:
+        """One edge from each other group that this one reads."""
+        plan, graph = self.plan, self.plan.graph
+        sources: dict[int, list[Use]] = {}
+        for member in plan.groups[number].members:
+            for port, operand in enumerate(graph.parents[member]):
+                if plan.group_of[operand] != number:
+                    sources.setdefault(plan.group_of[operand], []).append((graph.nodes[member], port))
+        for place, (source, uses) in enumerate(sources.items()):
+            self._edge(f"v{source}", key, uses, place, len(sources), "", count_text(len(uses), what))
+
+    def _edge(self, tail: str, head: str, uses: Sequence[Use], port: int, ports: int, label: str, tip: str) -> None:
+        width, tone = self.annotations.magnitude(uses), self.annotations.tone(uses)
+        self.edges.append(Edge(tail, head, port, ports, label, tip, width, tone))
 
     def _value(self, number: int, group: Group, cluster: str | None) -> None:
         graph = self.plan.graph
@@ -126,38 +148,34 @@ class _Composer:
         nodes = [graph.nodes[output] for output in group.outputs]
         role = "root" if first in self.roots else graph.role[first]
         role = "value" if role == "op" else role
-        gradients = self.gradients and role != "constant"
+        annotations = self.annotations if role != "constant" else None
         lines: tuple[Line, ...]
         tip = node_tip(self.plan, first)
         if len(nodes) == 1:
-            title, lines = node_title(nodes[0]), node_lines(nodes[0], gradients)
+            title, lines = node_title(nodes[0]), node_lines(nodes[0], annotations)
         else:
-            title, lines, tip = _common_title(nodes), many_lines(nodes, gradients), f"{tip} and others alike"
-        self.boxes.append(Box(key, role, title, lines, "", cluster, tip))
+            title, lines, tip = _common_title(nodes), many_lines(nodes, annotations), f"{tip} and others alike"
+        members = [graph.nodes[member] for member in group.members]
+        self._box(key, role, title, lines, members, "", cluster, tip)
+
+    def _box(
+        self,
+        key: str,
+        role: str,
+        title: str,
+        lines: Sequence[Line],
+        nodes: Sequence[Any],
+        tag: str,
+        cluster: str | None,
+        tip: str,
+    ) -> None:
+        """A box, with what the overlay says of its nodes below its own lines."""
+        mark = self.annotations.mark(nodes)
+        said = wrap(f"{LEVELS[mark.level].sign} {mark.text}", MARK_COLUMNS) if mark is not None else []
+        marked = [Line(text, mark.level) for text in said] if mark is not None else []
+        level = mark.level if mark is not None else ""
+        self.boxes.append(Box(key, role, title, (*lines, *marked), tag, cluster, tip, level))
         self.order.append(key)
-
-    def _local_labels(self, node: Any) -> list[str]:
-        """On each operand's edge: the local derivative in symbols and, for an elementwise operation, in numbers."""
-        labels = []
-        with np.errstate(all="ignore"):  # such as log(x) of a negative base, for an exponent nobody differentiates
-            partials = kinds.local_derivatives(node)
-        for parent, reads, partial in zip(node.parents, node.op.reads, partials, strict=False):
-            text = clean(_with_names(reads, node.parents) or ("" if partial is not None else reads), 18)
-            if parent.op.name == "constant":
-                text = ""
-            elif partial is not None and few_numbers(partial, 2) != text:
-                text = f"{text} = {few_numbers(partial, 2)}" if text else few_numbers(partial, 2)
-            labels.append(text)
-        return labels + [""] * (len(node.parents) - len(labels))
-
-
-def _with_names(reads: str, parents: Sequence[Any]) -> str:
-    """A derivative written with the operands' own names; "" if it speaks of one of several that have none."""
-    names = {letter: parent.name for letter, parent in zip(OPERANDS, parents, strict=False)}
-    used = set(OPERAND.findall(reads)) & set(names)
-    if any(names[letter] is None for letter in used):
-        return reads if len(parents) == 1 else ""
-    return OPERAND.sub(lambda found: str(names.get(found[0], found[0])), reads)
 
 
 def _common_title(nodes: list[Any]) -> str:

@@ -7,14 +7,16 @@ from html import escape
 
 import graphviz
 
-from tinygrad_edu.viz.picture import Box, Circle, Cluster, Picture
+from tinygrad_edu.viz.picture import Box, Circle, Cluster, Edge, Picture
 from tinygrad_edu.viz.style import (
     BODY,
     CLUSTER_EDGE,
     CLUSTER_FILLS,
     EDGE,
+    EDGES,
     FONT,
     INK,
+    LEVELS,
     LOOKS,
     OP_EDGE,
     OP_FILL,
@@ -63,11 +65,9 @@ def to_dot(picture: Picture) -> str:
     _fill(source, None, picture, picture.parts, depth=0)
     operations = {circle.key for circle in picture.circles}
     for edge in picture.edges:
-        attributes = {"label": f"<{_html(edge.label)}>"} if edge.label else {}
+        attributes = _edge_look(edge)
         if edge.ports == 2 and edge.head in operations:
             attributes["headport"] = _TWO_PORTS[picture.direction][edge.port]
-        if edge.tip:
-            attributes["edgetooltip"] = _plain(edge.tip)
         source.edge(edge.tail, edge.head, **attributes)
     return str(source.source)
 
@@ -101,8 +101,24 @@ def _cluster_look(cluster: Cluster, depth: int) -> dict[str, str]:
     }
 
 
+def _edge_look(edge: Edge) -> dict[str, str]:
+    """What differs from a plain edge without words."""
+    look, plain = EDGES[edge.tone], EDGES["plain"]
+    found = {"label": f"<{'<BR/>'.join(map(_html, edge.label.split(chr(10))))}>"} if edge.label else {}
+    if edge.tip:
+        found["edgetooltip"] = _plain(edge.tip)
+    if edge.width + look.wider != 1.0:  # Graphviz sets labels close by, so its lines are thinner than ours
+        found["penwidth"] = f"{0.4 + 0.6 * (edge.width + look.wider):.4g}"
+    if look.colour != plain.colour:
+        found["color"] = look.colour
+    if look.dashes:
+        found["style"] = "dashed"
+    return found
+
+
 def _box(graph: graphviz.Digraph, box: Box) -> None:
     look = LOOKS[box.role]
+    border = LEVELS.get(box.level, look)
     tag = box.tag or look.tag
     head = f"<B>{_html(box.title)}</B>" if box.title else ""
     if tag:
@@ -119,8 +135,8 @@ def _box(graph: graphviz.Digraph, box: Box) -> None:
         label=f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>',
         tooltip=_plain(box.tip or box.title),
         fillcolor=look.fill,
-        color=look.border,
-        penwidth=f"{look.border_width:g}",
+        color=border.border,
+        penwidth=f"{border.border_width:g}",
         **_SHAPES[look.shape],
     )
 
@@ -143,9 +159,9 @@ def _circle(graph: graphviz.Digraph, circle: Circle) -> None:
 
 
 def _header(picture: Picture) -> str:
-    """Title and notes as the label of the whole graph."""
+    """Title, legend and notes as the label of the whole graph."""
     rows = [f'<FONT POINT-SIZE="{TITLE:g}"><B>{_html(picture.title)}</B></FONT>'] if picture.title else []
-    for note in picture.notes:
+    for note in (*picture.legend, *picture.notes):
         rows += [
             f'<FONT POINT-SIZE="{SMALL:g}" COLOR="{TONES["dim"]}">{_html(line)}</FONT>'
             for line in wrap(note, NOTE_COLUMNS)

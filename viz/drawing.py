@@ -1,21 +1,32 @@
 """`draw`: the picture of a graph, and what one can do with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from tinygrad_edu.errors import ArgumentError
+from tinygrad_edu.files import check_free, write_whole
+from tinygrad_edu.graph import topological
+from tinygrad_edu.viz.annotate import Annotations
 from tinygrad_edu.viz.compose import compose
 from tinygrad_edu.viz.dot import to_dot
-from tinygrad_edu.viz.files import check_free, write_whole
 from tinygrad_edu.viz.folding.fold import Fold, plan
 from tinygrad_edu.viz.folding.outline import outline
+from tinygrad_edu.viz.mermaid import to_mermaid
+from tinygrad_edu.viz.overlays.table import OverlayName, overlay_of
 from tinygrad_edu.viz.picture import Picture
 from tinygrad_edu.viz.render import FORMATS, check_renderer, render
 from tinygrad_edu.viz.text import count_text
+from tinygrad_edu.viz.zoom.scalars import MOST_PARTS, scalar_parts
 
 Direction = Literal["LR", "TB"]
 RendererName = Literal["auto", "dot", "pygraphviz", "builtin"]
+EdgeWords = Literal["local", "contribution"]
+Detail = Literal["layer", "tensor", "scalar"]
+DETAILS = ("layer", "tensor", "scalar")
+EDGE_WORDS = (None, "local", "contribution")
 FOLDS = (True, False, "auto", "scopes", "repeats")
 DIRECTIONS = ("LR", "TB")
 
@@ -58,6 +69,11 @@ class Drawing:
         """What was folded, one sentence each; empty if every node is drawn."""
         return list(self.picture.notes)
 
+    @property
+    def mermaid(self) -> str:
+        """The Mermaid text, which Markdown pages draw between ```` ```mermaid ```` and ```` ``` ````."""
+        return to_mermaid(self.picture)
+
     def svg(self) -> str:
         """The picture as the text of one <svg> element; needs nothing installed unless a renderer was chosen."""
         if self._svg is None:
@@ -65,7 +81,7 @@ class Drawing:
         return self._svg
 
     def render(self, path: str | Path, overwrite: bool = False) -> Path:
-        """Write the picture to a file; its suffix names the format (.svg .png .pdf .dot .gv).
+        """Write the picture to a file; its suffix names the format (.svg .png .pdf .dot .gv .mmd).
 
         Parameters
         ----------
@@ -85,7 +101,7 @@ class Drawing:
         OutputExistsError
             If the file is there and `overwrite` is false.
         MissingDependencyError
-            If nothing that is installed writes this format; SVG and DOT always work.
+            If nothing that is installed writes this format; SVG, DOT and Mermaid always work.
         """
         path = Path(path)
         suffix = path.suffix[1:].lower()
@@ -116,10 +132,13 @@ class Drawing:
 def draw(
     root: Any,
     *,
+    detail: Detail = "tensor",
     direction: Direction = "LR",
     title: str = "",
     gradients: bool = True,
-    local: bool = False,
+    edges: EdgeWords | None = None,
+    highlight: Any = None,
+    overlay: OverlayName | Mapping[Any, Any] | None = None,
     fold: Fold = "auto",
     max_nodes: int = 120,
     renderer: RendererName = "auto",
@@ -134,13 +153,25 @@ def draw(
     ----------
     root : Value, or several
         What to draw, such as a loss.
+    detail : {"tensor", "layer", "scalar"}
+        How near to look: at the graph as it was recorded; at whole layers, each scope in a model being one box; or at
+        single numbers, each matmul opened into its products and sums (small tensors only).
     direction : {"LR", "TB"}
         Left to right or top to bottom.
     title : str
     gradients : bool
         Show the gradient under each value ("not computed" before a backward pass).
-    local : bool
-        Write each operation's local derivative on its operands' edges, in symbols and numbers.
+    edges : {None, "local", "contribution"}
+        What to write on the edges: each operation's local derivative, in symbols and numbers; or what flows back,
+        upstream × local = contribution, with wider edges where it is larger and the sum of a value's several uses.
+        Contributions are those of a backward pass from `root`, seeded with its own gradient (1 if it has none).
+        Axes that broadcasting stretches are named in any case.
+    highlight : Value, a path of `viz.paths`, or several
+        The edges from there to the root are drawn solid and wide, all others dashed.
+    overlay : {None, "health", "verdicts", "time", "memory"} or dict
+        Say of each value: whether its gradient is dead, saturated, vanishing, exploding or NaN, and why; what the
+        checker thinks of the derivative; how long it took to compute; how much memory it takes. A dict from Value to
+        verdict ("PASS", "KINK", "INCONCLUSIVE", "FAIL"), or to verdict and text, is drawn as it is.
     fold : {"auto", "scopes", "repeats"} or bool
         "auto" (or True) folds only what has more than `max_nodes` nodes; "scopes" always folds the innermost scopes,
         and more if that is still too large; "repeats" folds repetition but no scope as such; False draws every node.
@@ -156,7 +187,8 @@ def draw(
     Raises
     ------
     ArgumentError
-        If `root` is not a Value, or an option is none of those above.
+        If `root` is not a Value, an option is none of those above, or contributions are asked of an array that has no
+        gradient.
 
     Examples
     --------
@@ -172,13 +204,32 @@ def draw(
     True
     """
     roots = _roots(root)
+    _check("detail", detail, DETAILS)
     _check("direction", direction, DIRECTIONS)
+    _check("edges", edges, EDGE_WORDS)
     _check("fold", fold, FOLDS)
     if max_nodes < 1:
         raise ArgumentError(f"max_nodes must be at least 1, got {max_nodes}")
     check_renderer(renderer)
-    folded = plan(outline(roots), fold, max_nodes)
-    return Drawing(compose(folded, title, direction, gradients, local, max_nodes), renderer)
+    if detail == "scalar" and any(np.ndim(node.data) for node in topological(roots)):
+        if highlight is not None or isinstance(overlay, Mapping):
+            raise ArgumentError(
+                "detail='scalar' draws other Values than those you have: highlight and marks need 'tensor'"
+            )
+        roots = scalar_parts(roots)
+    graph = outline(roots)
+    annotations = Annotations(
+        graph.nodes,
+        roots,
+        gradients=gradients,
+        edges=edges,
+        highlight=highlight,
+        overlay=overlay_of(overlay, graph.nodes, roots),
+    )
+    if detail == "scalar" and fold == "auto":
+        fold = False if len(graph.nodes) <= MOST_PARTS else fold
+    folded = plan(graph, "layers" if detail == "layer" and fold is not False else fold, max_nodes)
+    return Drawing(compose(folded, title, direction, annotations, max_nodes), renderer)
 
 
 def _roots(root: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text in a box; the tone (strong, plain, dim, gradient) chooses its colour and size."""
+    """One line of text in a box; the tone (see `style.TONES`) chooses its colour and size."""
 
     text: str
     tone: str = "plain"
@@ -17,7 +17,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A value, or a folded part of the graph; the role chooses its look (see `style.LOOKS`)."""
+    """A value, or a folded part of the graph; the role chooses its look (see `style.LOOKS`).
+
+    An overlay marks it with a level (see `style.LEVELS`), which gives the border, beside the words in its lines.
+    """
 
     key: str
     role: str
@@ -26,6 +29,7 @@ class Box:
     tag: str = ""
     cluster: str | None = None
     tip: str = ""
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,11 @@ class Circle:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One operand on its way: number `port` of the `ports` operands of its head (an op's result has one port)."""
+    """One operand on its way: number `port` of the `ports` operands of its head (an op's result has one port).
+
+    Lines of the label are set apart by newlines: the first stands above the edge, the others below. The tone says how
+    a highlighted picture draws it (see `style.EDGES`).
+    """
 
     tail: str
     head: str
@@ -49,6 +57,8 @@ class Edge:
     ports: int = 1
     label: str = ""
     tip: str = ""
+    width: float = 1.0
+    tone: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,7 @@ class Picture:
     clusters: tuple[Cluster, ...]
     notes: tuple[str, ...]
     order: tuple[str, ...]  # keys of boxes and circles together, operands first
+    legend: tuple[str, ...] = ()  # how to read what was asked for, one sentence each
 
     @property
     def parts(self) -> dict[str, Box | Circle]:

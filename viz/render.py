@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import graphviz
 
 from tinygrad_edu.errors import ArgumentError, MissingDependencyError, optional_import
+from tinygrad_edu.viz.mermaid import to_mermaid
 from tinygrad_edu.viz.picture import Picture
 from tinygrad_edu.viz.style import PANEL, PANEL_EDGE
 from tinygrad_edu.viz.svg import to_svg
@@ -20,7 +21,8 @@ from tinygrad_edu.viz.svg import to_svg
 SVG_FORMATS = ("svg",)
 GRAPHVIZ_FORMATS = ("svg", "png", "pdf")
 SOURCE_FORMATS = ("dot", "gv")
-FORMATS = (*GRAPHVIZ_FORMATS, *SOURCE_FORMATS)
+MERMAID_FORMATS = ("mmd", "mermaid")
+FORMATS = (*GRAPHVIZ_FORMATS, *SOURCE_FORMATS, *MERMAID_FORMATS)
 # Above this many boxes and circles Graphviz takes minutes; left to itself ("auto"), an SVG then comes from our layout.
 MOST_PARTS = 2_000
 INSTALL = "pip install 'tinygrad_edu[render]'"
@@ -63,6 +65,8 @@ def render(picture: Picture, source: str, suffix: str, renderer: str = "auto") -
     check_renderer(renderer)
     if suffix in SOURCE_FORMATS:
         return source.encode()
+    if suffix in MERMAID_FORMATS:
+        return to_mermaid(picture).encode()
     if renderer == "auto":
         return _first_that_can(picture, source, suffix)
     chosen = RENDERERS[renderer]

@@ -3,15 +3,16 @@
 from html import escape
 
 from tinygrad_edu.viz.layered.layout import Layout, Point, Rect, Route, lay_out
-from tinygrad_edu.viz.layered.measure import PILE, Block, Run, row_height
+from tinygrad_edu.viz.layered.measure import LABEL_LINE, PILE, Block, Run, row_height
 from tinygrad_edu.viz.picture import Box, Circle, Picture
 from tinygrad_edu.viz.style import (
     BODY,
     CLUSTER_EDGE,
     CLUSTER_FILLS,
-    EDGE,
+    EDGES,
     FONT,
     INK,
+    LEVELS,
     LOOKS,
     OP_EDGE,
     OP_FILL,
@@ -48,10 +49,11 @@ def draw_layout(picture: Picture, layout: Layout) -> str:
         f'fill="{PANEL}" stroke="{PANEL_EDGE}"/>',
         *header,
         f'<g transform="translate({_n(MARGIN)},{_n(MARGIN + top)})">',
-        *_clusters(picture, layout),
-        f'<g fill="none" stroke="{EDGE}">',
+        *_frames(picture, layout),
+        '<g fill="none">',
         *(_edge(picture, route, layout.lengthwise) for route in layout.routes),
         "</g>",
+        *_titles(picture, layout),
         *(_label(picture, route, layout.lengthwise) for route in layout.routes if route.label_at),
         *(_box(box, layout.parts[box.key], layout.blocks[box.key]) for box in picture.boxes),
         *(_circle(circle, layout.parts[circle.key], layout.blocks[circle.key]) for circle in picture.circles),
@@ -62,7 +64,7 @@ def draw_layout(picture: Picture, layout: Layout) -> str:
 
 
 def _header(picture: Picture, wide: float) -> tuple[list[str], float]:
-    """Title and notes, and how much height they take."""
+    """Title, legend and notes, and how much height they take."""
     rows: list[str] = []
     y = MARGIN
     if picture.title:
@@ -70,44 +72,68 @@ def _header(picture: Picture, wide: float) -> tuple[list[str], float]:
         rows.append(_text(MARGIN, y, picture.title, TITLE, INK, 'font-weight="bold"'))
         y += 4
     columns = max(40, int(wide / (SMALL * 0.62)))
-    for note in picture.notes:
+    for note in (*picture.legend, *picture.notes):
         for line in wrap(note, columns):
             y += SMALL * 1.35
             rows.append(_text(MARGIN, y, line, SMALL, TONES["dim"]))
     return rows, y - MARGIN + 10 if rows else 0.0
 
 
-def _clusters(picture: Picture, layout: Layout) -> list[str]:
-    depth: dict[str | None, int] = {None: -1}
-    found = []
-    for cluster in picture.clusters:
-        depth[cluster.key] = depth[cluster.parent] + 1
-        rect = layout.clusters[cluster.key]
-        found.append(
-            f'<g class="cluster"><title>{escape(cluster.tip)}</title>'
-            f"{_rectangle(rect, CLUSTER_FILLS[depth[cluster.key] % len(CLUSTER_FILLS)], CLUSTER_EDGE, 1.0, radius=8)}"
-            f"{_text(rect.x + 8, rect.y + BODY * 1.25, cluster.label, BODY, INK)}</g>"
+def _frames(picture: Picture, layout: Layout) -> list[str]:
+    fills = _fills(picture)
+    return [
+        f'<g class="cluster"><title>{escape(one.tip)}</title>'
+        f"{_rectangle(layout.clusters[one.key], fills[one.key], CLUSTER_EDGE, 1.0, radius=8)}</g>"
+        for one in picture.clusters
+    ]
+
+
+def _titles(picture: Picture, layout: Layout) -> list[str]:
+    """The labels of the frames, on plates, over the edges that come in there."""
+    fills, found = _fills(picture), []
+    for one in picture.clusters:
+        rect = layout.clusters[one.key]
+        wide = min(width(one.label, BODY) + 6, rect.width - 8)
+        plate = (
+            f'<rect {_frame(Rect(rect.x + 5, rect.y + 3, wide, BODY * 1.35))} fill="{fills[one.key]}" opacity="0.8"/>'
         )
+        found.append(plate + _text(rect.x + 8, rect.y + BODY * 1.25, one.label, BODY, INK))
     return found
+
+
+def _fills(picture: Picture) -> dict[str, str]:
+    """The fill of each frame, by how deep it is nested."""
+    depth: dict[str | None, int] = {None: -1}
+    for one in picture.clusters:
+        depth[one.key] = depth[one.parent] + 1
+    return {one.key: CLUSTER_FILLS[depth[one.key] % len(CLUSTER_FILLS)] for one in picture.clusters}
 
 
 def _edge(picture: Picture, route: Route, lengthwise: bool) -> str:
     """The line of an edge and its arrow head."""
-    tip = picture.edges[route.edge].tip
+    edge = picture.edges[route.edge]
+    look = EDGES[edge.tone]
+    wide = edge.width + look.wider
+    long, half = ARROW_LENGTH * (0.75 + wide / 4), ARROW_HALF * (0.75 + wide / 4)
     points = list(route.points)
     end = points[-1]
     toward = _toward(points, lengthwise)
-    base = (end[0] - toward[0] * ARROW_LENGTH, end[1] - toward[1] * ARROW_LENGTH)
+    base = (end[0] - toward[0] * long, end[1] - toward[1] * long)
     points[-1] = base
-    if abs(points[-2][0] - end[0]) + abs(points[-2][1] - end[1]) < ARROW_LENGTH:
+    if abs(points[-2][0] - end[0]) + abs(points[-2][1] - end[1]) < long:
         points[-2] = base  # the curve ends where the arrow head begins
-    side = (-toward[1] * ARROW_HALF, toward[0] * ARROW_HALF)
+    side = (-toward[1] * half, toward[0] * half)
     arrow = f"M{_p(end)}L{_p((base[0] + side[0], base[1] + side[1]))}L{_p((base[0] - side[0], base[1] - side[1]))}Z"
-    title = f"<title>{escape(tip)}</title>" if tip else ""
-    return f'<g class="edge">{title}<path d="{_path(points, lengthwise)}"/><path d="{arrow}" fill="{EDGE}"/></g>'
+    title = f"<title>{escape(edge.tip)}</title>" if edge.tip else ""
+    stroke = f' stroke-width="{wide:.4g}"' if wide != 1.0 else ""
+    dashes = f' stroke-dasharray="{look.dashes}"' if look.dashes else ""
+    return (
+        f'<g class="edge" stroke="{look.colour}">{title}<path d="{curve(points, lengthwise)}"{stroke}{dashes}/>'
+        f'<path d="{arrow}" fill="{look.colour}"/></g>'
+    )
 
 
-def _path(points: list[Point], lengthwise: bool) -> str:
+def curve(points: list[Point], lengthwise: bool) -> str:
     """Lines through the ranks, curves between them; lines of no length are left out."""
     drawn = [f"M{_p(points[0])}"]
     for number in range(1, len(points)):
@@ -132,21 +158,31 @@ def _toward(points: list[Point], lengthwise: bool) -> Point:
 
 
 def _label(picture: Picture, route: Route, lengthwise: bool) -> str:
-    """The words on an edge: above its line where it runs sideways, on a small plate where it runs down."""
+    """The words on an edge: one line above it and others below; where it runs down, all on a small plate."""
     assert route.label_at is not None
     x, y = route.label_at
-    text = picture.edges[route.edge].label
+    edge = picture.edges[route.edge]
+    lines = edge.label.split("\n")
+    off = (edge.width + EDGES[edge.tone].wider) / 2
     if lengthwise:
-        return _text(x, y - 3.5, text, SMALL, TONES["gradient"], 'text-anchor="middle"')
-    wide = width(text, SMALL) + 4
-    plate = Rect(x - wide / 2, y - SMALL * 0.75, wide, SMALL * 1.5)
-    words = _text(x, y + SMALL * BASELINE, text, SMALL, TONES["gradient"], 'text-anchor="middle"')
-    return f'<rect {_frame(plate)} rx="3" fill="{PANEL}"/>{words}'
+        baselines = [y - 3 - off, *(y + off + SMALL * (1.05 + LABEL_LINE * number) for number in range(len(lines) - 1))]
+        plate = ""
+    else:
+        top = y - SMALL * LABEL_LINE * len(lines) / 2
+        baselines = [top + SMALL * (0.98 + LABEL_LINE * number) for number in range(len(lines))]
+        wide = max(width(line, SMALL) for line in lines) + 4
+        rect = Rect(x - wide / 2, top, wide, SMALL * LABEL_LINE * len(lines))
+        plate = f'<rect {_frame(rect)} rx="3" fill="{PANEL}"/>'
+    return plate + "".join(
+        _text(x, at, line, SMALL, TONES["gradient"], 'text-anchor="middle"')
+        for at, line in zip(baselines, lines, strict=True)
+    )
 
 
 def _box(box: Box, rect: Rect, block: Block) -> str:
     look = LOOKS[box.role]
-    outline = _OUTLINES[look.shape](rect, look.fill, look.border, look.border_width)
+    border = LEVELS.get(box.level, look)
+    outline = _OUTLINES[look.shape](rect, look.fill, border.border, border.border_width)
     text = _rows(_front(rect) if look.shape == "stack" else rect, block)
     return f'<g class="{box.role}"><title>{escape(box.tip or box.title)}</title>{outline}{text}</g>'
 

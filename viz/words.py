@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.viz.annotate import NOT_COMPUTED, Annotations
 from tinygrad_edu.viz.folding.fold import Group, Plan
 from tinygrad_edu.viz.folding.outline import NOWHERE
 from tinygrad_edu.viz.picture import Line
 from tinygrad_edu.viz.text import TIP_LENGTH, clean, count_text, few_numbers, kind_text, number, shape_text
-
-NOT_COMPUTED = "not computed"
 
 
 def node_title(node: Any) -> str:
@@ -19,18 +18,18 @@ def node_title(node: Any) -> str:
     return clean(node.name) if node.name else ""
 
 
-def node_lines(node: Any, gradients: bool) -> tuple[Line, ...]:
-    """Value, kind and gradient of one node."""
+def node_lines(node: Any, annotations: Annotations | None) -> tuple[Line, ...]:
+    """Value, kind and, unless there are no annotations to ask, gradient of one node."""
     kind = kind_text(node.data)
     lines = [Line(few_numbers(node.data))]
     if kind:
         lines.append(Line(kind, "dim"))
-    if gradients:
-        lines.append(Line(f"grad {NOT_COMPUTED if node.grad is None else few_numbers(node.grad)}", "gradient"))
+    if annotations is not None and annotations.gradients:
+        lines += annotations.gradient_lines(node)
     return tuple(lines)
 
 
-def many_lines(nodes: list[Any], gradients: bool) -> tuple[Line, ...]:
+def many_lines(nodes: list[Any], annotations: Annotations | None) -> tuple[Line, ...]:
     """Count, range of values and range of gradients of nodes that are drawn as one."""
     kind = kind_text(nodes[0].data)
     lines = [
@@ -38,8 +37,8 @@ def many_lines(nodes: list[Any], gradients: bool) -> tuple[Line, ...]:
         Line(kind, "dim") if kind else None,
         Line(_range([node.data for node in nodes])),
     ]
-    if gradients:
-        known = [node.grad for node in nodes if node.grad is not None]
+    if annotations is not None and annotations.gradients:
+        known = [gradient for gradient in map(annotations.gradient, nodes) if gradient is not None]
         some = "" if len(known) in (0, len(nodes)) else f" ({len(known):,} of {len(nodes):,})"
         lines.append(Line(f"grad {_range(known) + some if known else NOT_COMPUTED}", "gradient"))
     return tuple(line for line in lines if line is not None)
@@ -78,7 +77,7 @@ def operations(plan: Plan, members: Iterable[int], most: int = 4) -> str:
     return "  ".join([*shown, "…"] if len(symbols) > most else shown)
 
 
-def scope_box(plan: Plan, group: int, gradients: bool) -> tuple[str, str, tuple[Line, ...]]:
+def scope_box(plan: Plan, group: int, annotations: Annotations) -> tuple[str, str, tuple[Line, ...]]:
     """Title, tag and lines of a folded scope."""
     here = plan.groups[group]
     recorded = plan.classes.count[here.scope]
@@ -97,8 +96,8 @@ def scope_box(plan: Plan, group: int, gradients: bool) -> tuple[str, str, tuple[
     if symbols:
         lines.append(Line(symbols, "dim"))
     lines.append(Line(f"gives {_shapes(plan, here.outputs)}", "dim"))
-    if gradients and len(here.outputs) == 1:
-        lines.extend(line for line in node_lines(plan.graph.nodes[here.outputs[0]], True) if line.tone == "gradient")
+    if annotations.gradients and len(here.outputs) == 1:
+        lines += annotations.gradient_lines(plan.graph.nodes[here.outputs[0]])
     times = f"×{here.copies:,}{' in a row' if in_a_row(plan, group) else ''}" if here.copies > 1 else ""
     path = plan.classes.path(here.scope)
     title = plan.classes.label(here.scope) if here.place != NOWHERE else path
@@ -160,8 +159,10 @@ def turn_size(repeat: Group) -> int:
 
 
 def _shapes(plan: Plan, outputs: list[int], most: int = 2) -> str:
-    shapes = list(dict.fromkeys(plan.graph.shape[output] for output in outputs))
-    text = ", ".join(shape_text(shape) for shape in shapes[:most])
+    shapes = Counter(plan.graph.shape[output] for output in outputs)
+    text = ", ".join(
+        f"{f'{count:,} × ' if count > 1 else ''}{shape_text(shape)}" for shape, count in [*shapes.items()][:most]
+    )
     return f"{text}, …" if len(shapes) > most else text
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinygrad_edu import Value, scope
-from tinygrad_edu.viz import draw
+from tinygrad_edu.viz import draw, explain, paths
 from tinygrad_edu.viz.text import NAME_LENGTH, clean
 
 NAMES = [
@@ -71,6 +71,35 @@ def test_any_name_is_harmless_in_graphviz(name):
 def test_any_name_can_be_written_as_utf_8(name, tmp_path):
     path = draw(evil(name), title=name).render(tmp_path / "evil.gv")
     assert path.read_bytes().decode()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_harmless_in_mermaid(name):
+    """Within quotes stand letters, digits, spaces, numbered entities, and the breaks and bold that are ours."""
+    text = draw(evil(name).sum(), title=name, edges="contribution", overlay="health").mermaid
+    for label in re.findall(r'"(.*?)"', text):
+        assert re.fullmatch(r"(?:[A-Za-z0-9 ]|#\d+;|<br/>|</?b>)+", label), label
+    outside = re.sub(r'".*?"', "", text)
+    assert not set(outside) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:;#|()[]/>- \n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_harmless_in_explanations_and_paths(name):
+    a = Value(2.0, name=name)
+    loss = (a * a).tanh() / a
+    latex = explain(loss, a).latex
+    assert not set('<>$%#~`"') & set(latex.replace(r"\$", "").replace(r"\%", "").replace(r"\#", ""))
+    assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
+    assert len(latex) < 6_000
+    check_svg(f"<svg>{paths(loss, a)._repr_html_()}</svg>")
+
+
+@pytest.mark.parametrize(
+    "name", ["</script>.svg", "a b & c.svg", "日本語 🎉.svg", "'quoted'.svg", "%s{0}.svg", "-rf.svg"]
+)
+def test_a_file_may_be_called_what_one_likes(name, tmp_path):
+    written = tmp_path / name.replace("/", "")
+    assert draw(Value(1.0, name="a") * 2.0, renderer="builtin").render(written).read_text("utf-8").startswith("<svg")
 
 
 @pytest.mark.parametrize("name", NAMES)

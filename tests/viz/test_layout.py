@@ -78,7 +78,7 @@ def root(request, one_neuron, network, tensor_loss, batch_loss, random_graph):
 
 @pytest.fixture(params=["LR", "TB"])
 def laid(request, root):
-    picture = draw(root, direction=request.param, local=True, title="a title").picture
+    picture = draw(root, direction=request.param, edges="local", title="a title").picture
     return picture, lay_out(picture)
 
 

@@ -132,11 +132,11 @@ def test_a_parameter_stands_in_the_scope_that_reads_it_and_a_shared_one_outside(
 
 def test_local_derivatives_stand_on_the_edges_in_symbols_and_numbers():
     a, b = Value(2.0, name="a"), Value(5.0, name="b")
-    labels = [edge.label for edge in draw(a * b, local=True).picture.edges]
+    labels = [edge.label for edge in draw(a * b, edges="local").picture.edges]
     assert labels[:2] == ["b = 5", "a = 2"]
-    unnamed = draw(Value(2.0) * Value(5.0), local=True).picture.edges
+    unnamed = draw(Value(2.0) * Value(5.0), edges="local").picture.edges
     assert [edge.label for edge in unnamed][:2] == ["5", "2"]
-    assert draw(Value(2.0).exp(), local=True).picture.edges[0].label.startswith("e^x = ")
+    assert draw(Value(2.0).exp(), edges="local").picture.edges[0].label.startswith("e^x = ")
     assert not any(edge.label for edge in draw(a * b).picture.edges)
 
 
@@ -146,7 +146,7 @@ def test_the_same_graph_gives_the_same_bytes():
         with scope("s"):
             c = (a * b + a).sum()
         c.backward()
-        drawing = draw(c, title="t", local=True, renderer="builtin")
+        drawing = draw(c, title="t", edges="local", renderer="builtin")
         return drawing.source, drawing.svg()
 
     assert picture() == picture()

@@ -83,7 +83,7 @@ def test_an_existing_file_is_kept_unless_asked(a_times_a, tmp_path):
 
 
 def test_a_file_that_cannot_be_finished_is_not_begun(a_times_a, tmp_path, monkeypatch):
-    from tinygrad_edu.viz import files
+    from tinygrad_edu import files
 
     def fail(*args):
         raise OSError("disk full")

@@ -6,15 +6,16 @@ operation.
 """
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tinygrad_edu.viz.folding.outline import NOWHERE, Outline
+from tinygrad_edu.viz.folding.outline import NOWHERE, Outline, Tree
 from tinygrad_edu.viz.folding.repeats import alike, run_ends, stretches
 from tinygrad_edu.viz.folding.scopes import Classes, merged, places, separate
 
 Fold = Literal["auto", "scopes", "repeats"] | bool
+Cut = Callable[[Tree], list[bool]]  # which scopes are folded
 EDGES_PER_NODE = 1.5
 
 
@@ -69,10 +70,10 @@ class Plan:
         return len(self.groups) <= limit and self.edge_count() <= EDGES_PER_NODE * limit
 
 
-def plan(graph: Outline, fold: Fold = "auto", max_nodes: int = 120) -> Plan:
+def plan(graph: Outline, fold: Fold | Literal["layers"] = "auto", max_nodes: int = 120) -> Plan:
     """The first plan on the ladder that fits; the last one if none does."""
     apart = separate(graph)
-    everything = by_scope(graph, apart, height=-1)
+    everything = by_scope(graph, apart, up_to(-1))
     if fold is False or (fold in (True, "auto") and len(graph.nodes) <= max_nodes):
         return everything
     best = everything
@@ -84,34 +85,46 @@ def plan(graph: Outline, fold: Fold = "auto", max_nodes: int = 120) -> Plan:
     return best
 
 
-def _ladder(graph: Outline, apart: Classes, fold: Fold) -> Iterator[Plan]:
+def up_to(height: int) -> Cut:
+    """Fold the scopes in which no more than so many others are nested."""
+    return lambda tree: [own <= height for own in tree.height]
+
+
+def layers(tree: Tree) -> list[bool]:
+    """Fold the parts of each outermost scope; itself, if it has none."""
+    return [depth > 0 or height == 0 for depth, height in zip(tree.depth, tree.height, strict=True)]
+
+
+def _ladder(graph: Outline, apart: Classes, fold: Fold | Literal["layers"]) -> Iterator[Plan]:
     """Plans from gentle to coarse."""
     tallest = max(apart.tree.height, default=-1)
-    heights = [-1] if fold == "repeats" or tallest < 0 else _sample(range(tallest + 1))
+    cuts = [up_to(-1)] if fold == "repeats" or tallest < 0 else [up_to(one) for one in _sample(range(tallest + 1))]
+    if fold == "layers":
+        cuts = [layers, up_to(tallest)]
     together: list[Plan] = []
-    for height in heights:
+    for cut in cuts:
         if fold != "repeats":
-            yield by_scope(graph, apart, height)
+            yield by_scope(graph, apart, cut)
         if fold != "scopes":
             together = []
             for in_sequence in (False, True) if tallest >= 0 else (True,):
-                together.append(by_repetition(graph, merged(graph, in_sequence), height))
+                together.append(by_repetition(graph, merged(graph, in_sequence), cut))
                 yield together[-1]
             yield from map(in_a_row, together)
     if fold != "scopes":
         yield pooled(in_a_row(together[-1]))
 
 
-def by_scope(graph: Outline, classes: Classes, height: int) -> Plan:
-    """Every scope class of this height or less is one group, every other node its own."""
-    place, folded = _folded(graph, classes, height)
+def by_scope(graph: Outline, classes: Classes, cut: Cut) -> Plan:
+    """Every scope class that is cut is one group, every other node its own."""
+    place, folded = _folded(graph, classes, cut)
     keys: list[Hashable] = [(scope, NOWHERE) if scope != NOWHERE else node for node, scope in enumerate(folded)]
     return _assemble(graph, classes, place, folded, keys, list(range(len(keys))))
 
 
-def by_repetition(graph: Outline, classes: Classes, height: int) -> Plan:
+def by_repetition(graph: Outline, classes: Classes, cut: Cut) -> Plan:
     """As `by_scope`, and nodes that are alike or in a run are one group as well."""
-    place, folded = _folded(graph, classes, height)
+    place, folded = _folded(graph, classes, cut)
     end = run_ends(graph, place, folded)
     return _assemble(graph, classes, place, folded, alike(graph, place, folded, end), end)
 
@@ -184,10 +197,10 @@ def _pool(groups: list[Group], classes: Classes) -> Group:
     )
 
 
-def _folded(graph: Outline, classes: Classes, height: int) -> tuple[list[int], list[int]]:
+def _folded(graph: Outline, classes: Classes, cut: Cut) -> tuple[list[int], list[int]]:
     """The place of each node that stays on its own, and the folded class of each other one."""
     place = places(graph, classes)
-    around = classes.tree.outermost([own <= height for own in classes.tree.height])
+    around = classes.tree.outermost(cut(classes.tree))
     folded = [around[where] if where != NOWHERE else NOWHERE for where in place]
     for root in graph.roots:  # what was asked for is always seen
         if folded[root] != NOWHERE:

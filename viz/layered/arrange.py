@@ -261,17 +261,25 @@ class Arrangement:
         return low, max(low, high)
 
     def _straighten(self) -> None:
-        """Line up what is almost in line: an operation with its result, a value with its only reader."""
+        """Line up what is almost in line: an operation with its result, a value with its only reader, a long edge."""
         position = {vertex: number for line in self.lines for number, vertex in enumerate(line)}
-        for link in sorted(self.ranked.links, key=lambda link: -self.ranked.rank[link.high]):
-            if not link.alone:
-                continue
-            target = self.place[link.high]
-            for vertex in (*reversed(link.bends), link.low):
-                low, high = self._slack(self.lines[self.ranked.rank[vertex]], position[vertex])
-                if not low <= target <= high or abs(target - self.place[vertex]) > ALMOST:
-                    break
+
+        def move(vertex: int, target: float) -> bool:
+            low, high = self._slack(self.lines[self.ranked.rank[vertex]], position[vertex])
+            fits = low <= target <= high
+            if fits:
                 self.place[vertex] = target
+            return fits
+
+        for link in sorted(self.ranked.links, key=lambda link: -self.ranked.rank[link.high]):
+            if link.alone:
+                target = self.place[link.high]
+                for vertex in (*reversed(link.bends), link.low):
+                    if abs(target - self.place[vertex]) > ALMOST or not move(vertex, target):
+                        break
+            else:  # a long edge turns once where it can, instead of a little on every rank
+                for one, other in itertools.pairwise(reversed(link.bends)):
+                    move(other, self.place[one])
 
     def _fit_frames(self) -> None:
         """Draw each frame's sides around what stands in it, inner frames first."""

@@ -8,10 +8,10 @@ import itertools
 from dataclasses import dataclass
 
 from tinygrad_edu.viz.layered.arrange import CLUSTER_PAD, NOWHERE, Arrangement, Frame
-from tinygrad_edu.viz.layered.measure import Block, box_block, circle_block
+from tinygrad_edu.viz.layered.measure import Block, box_block, circle_block, label_size
 from tinygrad_edu.viz.layered.ranks import Link, ranked
 from tinygrad_edu.viz.picture import Picture
-from tinygrad_edu.viz.style import BODY, SMALL
+from tinygrad_edu.viz.style import BODY
 from tinygrad_edu.viz.text import width
 
 RANK_GAP, STEEPNESS, MOST_EXTRA_GAP = 30.0, 0.12, 90.0
@@ -75,13 +75,17 @@ class _Builder:
         self.blocks |= {circle.key: circle_block(circle) for circle in picture.circles}
         self.round = {circle.key for circle in picture.circles}
         index = {key: number for number, key in enumerate(picture.order)}
+        frame = {cluster.key: number for number, cluster in enumerate(picture.clusters)}
+        around: dict[str | None, tuple[int, ...]] = {None: ()}
+        for cluster in picture.clusters:
+            around[cluster.key] = (*around[cluster.parent], frame[cluster.key])
         self.ranked = ranked(
             len(index),
             [(index[edge.tail], index[edge.head]) for edge in picture.edges],
             [bool(edge.label) for edge in picture.edges],
+            [around[part.cluster] for part in picture.parts.values()],
         )
         self.along, self.across = self._sizes()
-        frame = {cluster.key: number for number, cluster in enumerate(picture.clusters)}
         labels = [width(cluster.label, BODY) + 2 * CLUSTER_PAD for cluster in picture.clusters]
         frames = [
             Frame(
@@ -103,7 +107,7 @@ class _Builder:
         for vertex in range(self.ranked.parts, len(self.ranked.rank)):
             edge = self.ranked.label_of.get(vertex)
             label = self.picture.edges[edge].label if edge is not None else ""
-            sizes.append((width(label, SMALL) + 8.0, SMALL * 2.4) if label else (0.0, 0.0))
+            sizes.append(label_size(label, self.lengthwise))
         wide, high = [size[0] for size in sizes], [size[1] for size in sizes]
         return (wide, high) if self.lengthwise else (high, wide)
 

@@ -7,6 +7,7 @@ from tinygrad_edu.viz.style import BODY, INK, LOOKS, SMALL, TONE_SIZES, TONES
 from tinygrad_edu.viz.text import width
 
 LINE_HEIGHT = 1.35
+LABEL_LINE = 1.25  # of the font size, for each line on an edge
 PAD_X, PAD_Y = 8.0, 5.0
 BOLD = 1.08
 TAG_GAP = 7.0
@@ -61,6 +62,15 @@ def circle_block(circle: Circle) -> Block:
     # An ellipse around a rectangle is wider by the square root of two; short words need less.
     height = max(24.0, text.height * 1.3)
     return Block(text.rows, max(height, text.width * 1.25 + 10.0), height)
+
+
+def label_size(label: str, lengthwise: bool) -> tuple[float, float]:
+    """How much room the words on an edge take, centred on its line: one stands above it, the others below."""
+    if not label:
+        return 0.0, 0.0
+    lines = label.split("\n")
+    rows = 2.0 * max(1, len(lines) - 1) if lengthwise else len(lines)
+    return max(width(line, SMALL) for line in lines) + 8.0, SMALL * (LABEL_LINE * rows + 0.4)
 
 
 def row_width(row: tuple[Run, ...]) -> float:

@@ -1,7 +1,8 @@
 """Layers for a picture: which rank each part stands on, and the bends of edges that pass other ranks.
 
-Everything is placed as late as it can be, so that a weight stands beside the operation that reads it. Edges that would
-run against the layers (folding can make circles) are turned around for the layout only.
+Operations stand as early as they can, so that the neurons of a layer stand below each other; a weight stands beside the
+operation that reads it. Edges that would run against the layers (folding can make circles) are turned around, for the
+layout only.
 """
 
 from collections import Counter
@@ -38,7 +39,7 @@ class Ranked:
         return max(self.rank, default=-1) + 1
 
 
-def ranked(parts: int, edges: list[tuple[int, int]], labelled: list[bool]) -> Ranked:
+def ranked(parts: int, edges: list[tuple[int, int]], labelled: list[bool], around: list[tuple[int, ...]]) -> Ranked:
     """Put vertices on ranks.
 
     Parameters
@@ -48,14 +49,18 @@ def ranked(parts: int, edges: list[tuple[int, int]], labelled: list[bool]) -> Ra
     edges : list of (tail, head)
     labelled : list of bool, one per edge
         A labelled edge gets a rank of its own to write on, right before its head.
+    around : list of tuple, one per vertex
+        The clusters around it, outermost first.
     """
     turned = _against(parts, edges)
-    links = [
-        Link(number, *((head, tail) if back else (tail, head)), back, 2 if labelled[number] else 1)
-        for number, ((tail, head), back) in enumerate(zip(edges, turned, strict=True))
-        if tail != head
-    ]
-    rank = _late_ranks(parts, links)
+    links = []
+    for number, ((tail, head), back) in enumerate(zip(edges, turned, strict=True)):
+        if tail != head:
+            # Into a cluster: room for the cluster's own leaves, so that what it reads stands beside it and not above.
+            enters = around[tail][: len(around[head])] != around[head]
+            length = 1 + labelled[number] + enters
+            links.append(Link(number, *((head, tail) if back else (tail, head)), back, length))
+    rank = _ranks(parts, links, around)
     out, into = Counter(link.low for link in links), Counter(link.high for link in links)
     for link in links:
         link.alone = out[link.low] == into[link.high] == 1
@@ -92,23 +97,59 @@ def _against(parts: int, edges: list[tuple[int, int]]) -> list[bool]:
     return back
 
 
-def _late_ranks(parts: int, links: list[Link]) -> list[int]:
-    """The longest way to an end, counted from the far end."""
+def _ranks(parts: int, links: list[Link], around: list[tuple[int, ...]]) -> list[int]:
+    """The longest way from a start; then whoever has more readers than operands as near to its readers as can be."""
     coming: list[list[Link]] = [[] for _ in range(parts)]
-    left = [0] * parts
+    going: list[list[Link]] = [[] for _ in range(parts)]
     for link in links:
         coming[link.high].append(link)
-        left[link.low] += 1
-    distance = [0] * parts
-    ready = [vertex for vertex in range(parts) if not left[vertex]]
-    for vertex in ready:
+        going[link.low].append(link)
+    order, left = [vertex for vertex in range(parts) if not coming[vertex]], [len(found) for found in coming]
+    for vertex in order:
+        for link in going[vertex]:
+            left[link.high] -= 1
+            if not left[link.high]:
+                order.append(link.high)
+    rank = _earliest(order, coming, [0] * parts)
+    rank = _earliest(order, coming, _openings(order, coming, rank, around))
+    for vertex in reversed(order):
+        # A leaf that nobody else reads comes along, wherever its reader goes.
+        held = sum(bool(coming[link.low]) or len(going[link.low]) > 1 for link in coming[vertex])
+        if len(going[vertex]) > held:
+            rank[vertex] = min(rank[link.high] - link.length for link in going[vertex])
+    first = min(rank, default=0)
+    return [one - first for one in rank]
+
+
+def _earliest(order: list[int], coming: list[list[Link]], least: list[int]) -> list[int]:
+    """The longest way from a start, and no less than `least`."""
+    rank = least.copy()
+    for vertex in order:
         for link in coming[vertex]:
-            distance[link.low] = max(distance[link.low], distance[vertex] + link.length)
-            left[link.low] -= 1
-            if not left[link.low]:
-                ready.append(link.low)
-    farthest = max(distance, default=0)
-    return [farthest - one for one in distance]
+            rank[vertex] = max(rank[vertex], rank[link.low] + link.length)
+    return rank
+
+
+def _openings(order: list[int], coming: list[list[Link]], rank: list[int], around: list[tuple[int, ...]]) -> list[int]:
+    """Where a cluster opens for what is computed in it from leaves alone: when the first result comes in from outside.
+
+    So the steps of an unrolled loop stand one after another, though each has an input of its own.
+    """
+    opens: dict[int, int] = {}
+    for vertex in order:
+        for link in coming[vertex]:
+            if coming[link.low]:
+                for cluster in set(around[vertex]).difference(around[link.low]):
+                    opens[cluster] = min(opens.get(cluster, rank[vertex]), rank[vertex])
+    least = [0] * len(rank)
+    leafy = [False] * len(rank)
+    for vertex in order:
+        leafy[vertex] = bool(coming[vertex]) and all(
+            not coming[link.low] or (leafy[link.low] and around[link.low] == around[vertex]) for link in coming[vertex]
+        )
+        if leafy[vertex]:
+            least[vertex] = max((opens.get(cluster, 0) for cluster in around[vertex]), default=0)
+    return least
 
 
 def _bend(result: Ranked, labelled: list[bool]) -> None:

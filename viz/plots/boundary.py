@@ -96,11 +96,12 @@ def plot_boundary(
             edgecolors="white",
             linewidths=0.6,
             label=f"class {one}",
+            zorder=3,  # a point on the line is seen
         )
     axes.set_xlabel(clean(names[0]))
     axes.set_ylabel(clean(names[1]))
     axes.set_title(clean(title, 100))
-    axes.legend(loc="upper right", framealpha=0.9)
+    axes.legend(loc="best", framealpha=0.9)
     return saved(figure, path, overwrite)
 
 

@@ -1,0 +1,167 @@
+"""`stepper`: the page itself, one file without a line from outside."""
+
+import json
+import os
+import re
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.compiler.explained import explained
+from tinygrad_edu.errors import ArgumentError
+from tinygrad_edu.files import write_whole
+from tinygrad_edu.graph import topological
+from tinygrad_edu.viz.facts.rules import expression
+from tinygrad_edu.viz.layered.layout import Layout, lay_out
+from tinygrad_edu.viz.picture import Box, Edge, Line, Picture
+from tinygrad_edu.viz.stepping.sheet import Sheet
+from tinygrad_edu.viz.stepping.story import Story
+from tinygrad_edu.viz.svg import curve
+from tinygrad_edu.viz.text import clean
+
+MOST_NODES = 1_500
+MOST_ENTRIES = 20_000
+DRAWN = 70  # nodes; above, the page shows the neighbourhood of the current one
+SCRIPTS = ("numbers.js", "graph.js", "words.js", "predict.js", "page.js")
+
+
+def stepper(root: Any, *, title: str | None = None, rate: float = 0.1) -> "Stepper":
+    """A page that goes through forward pass, backward pass, check and update of a graph, step by step.
+
+    On the page one can step, play, drag the value of an input or parameter, predict gradients and have wrong answers
+    explained, and print a worksheet. It is one HTML file that needs no network, and shows itself in a notebook.
+
+    Parameters
+    ----------
+    root : Value
+        A single number, such as a loss.
+    title : str, optional
+    rate : float
+        The learning rate of the update that the page shows at the end.
+
+    Returns
+    -------
+    Stepper
+        ``.save(path)`` writes the page.
+
+    Raises
+    ------
+    ArgumentError
+        If `root` is not a single recorded number, or the graph is too large to step through.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Value
+    >>> x, w = Value(2.0, name="x"), Value(-3.0, name="w")
+    >>> page = stepper((w * x + 1.0).tanh())
+    >>> page.html.startswith("<!doctype html>"), len(page.html) < 150_000
+    (True, True)
+    """
+    if not hasattr(root, "parents") or np.size(root.data) != 1:
+        what = f"an array of shape {np.shape(root.data)}" if hasattr(root, "parents") else type(root).__name__
+        raise ArgumentError(f"stepper: expected a Value that is a single number, such as a loss, got {what}")
+    order = topological(root)
+    entries = sum(int(np.size(node.data)) for node in order)
+    if len(order) > MOST_NODES or entries > MOST_ENTRIES:
+        raise ArgumentError(
+            f"stepper: a graph of {len(order):,} nodes with {entries:,} numbers; up to {MOST_NODES:,} and "
+            f"{MOST_ENTRIES:,} can be stepped through. Take one sample instead of a batch, or a smaller network; "
+            "viz.draw folds large graphs into a picture"
+        )
+    if root.op.terminal and not root.is_leaf:
+        raise ArgumentError(
+            "stepper: this value depends on nothing differentiable: build it from Values outside no_grad()"
+        )
+    if not isinstance(rate, (int, float)) or not rate > 0:
+        raise ArgumentError(f"stepper: rate must be a positive number, got {rate!r}")
+    return Stepper(root, title, float(rate))
+
+
+class Stepper:
+    """The page for one graph, as it was when this was made.
+
+    Attributes
+    ----------
+    html : str
+        The whole page.
+    """
+
+    def __init__(self, root: Any, title: str | None, rate: float) -> None:
+        found = explained(root)
+        sheet = Sheet(found)
+        story = Story(root, found, sheet, rate)
+        self.title = clean(title or "Backpropagation, step by step", 120)
+        self.data: dict[str, Any] = {**story.as_json(), **sheet.as_json(), "picture": _picture(story)}
+        self.html = _page(self.title, self.data)
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+        """Write the page.
+
+        Raises
+        ------
+        OutputExistsError
+            If something is there and `overwrite` is false.
+        """
+        return write_whole(path, self.html.encode(), overwrite)
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" sandbox="allow-scripts allow-modals" '
+            'style="width:100%;height:760px;border:1px solid #8886;border-radius:8px"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<Stepper of {len(self.data['nodes'])} nodes, {len(self.data['events'])} steps; .save(path) writes it>"
+
+
+def _page(title: str, data: dict[str, Any]) -> str:
+    files = resources.files("tinygrad_edu.viz") / "static" / "stepper"
+    text = {name: (files / name).read_text("utf-8") for name in ("page.html", "style.css", *SCRIPTS)}
+    safe = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    content = {
+        "TITLE": escape(title),
+        "STYLE": text["style.css"],
+        "SCRIPT": "\n".join(text[name] for name in SCRIPTS),
+        "DATA": safe,
+    }
+    return re.sub("%%([A-Z]+)%%", lambda mark: content[mark[1]], text["page.html"])
+
+
+def _picture(story: Story) -> dict[str, Any] | None:
+    """Where each node stands and how its edges run; None for a graph that is too large to read."""
+    if len(story.order) > DRAWN:
+        return None
+    boxes, edges = [], []
+    for i, node in enumerate(story.order):
+        words = [Line(f"value {WIDEST if node.size > 1 else NUMBER}"), Line("gradient")]
+        title = clean(story.names[node], 18)
+        if node.parents:
+            words.insert(0, Line(clean(expression(node, story.names.__getitem__), 26)))
+        boxes.append(Box(str(i), "value", title, tuple(words)))
+        for port, parent in enumerate(node.parents):
+            label = NUMBER if (node, port) in story.use_index else ""
+            edges.append(Edge(str(story.index[parent]), str(i), port, len(node.parents), label))
+    keys = tuple(box.key for box in boxes)
+    laid = lay_out(Picture("", "LR", tuple(boxes), (), tuple(edges), (), (), keys))
+    return _drawn(laid, edges)
+
+
+NUMBER, WIDEST = "-0.000e-00", "[-0.0000, -0.0000, …]"
+
+
+def _drawn(laid: Layout, edges: list[Edge]) -> dict[str, Any]:
+    rects = [laid.parts[str(i)] for i in range(len(laid.parts))]
+    return {
+        "width": round(laid.width, 1),
+        "height": round(laid.height, 1),
+        "boxes": [[round(v, 1) for v in (r.x, r.y, r.width, r.height)] for r in rects],
+        "edges": [
+            [int(edges[route.edge].tail), int(edges[route.edge].head), edges[route.edge].port,
+             curve(list(route.points), laid.lengthwise),
+             [round(v, 1) for v in route.label_at or route.points[len(route.points) // 2]]]
+            for route in laid.routes
+        ],
+    }  # fmt: skip
