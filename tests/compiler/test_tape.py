@@ -1,0 +1,56 @@
+"""The tape: scalar programs that cannot be lifted."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_edu.compiler.record import record_call
+from tinygrad_edu.compiler.tape import Tape, fits
+from tinygrad_edu.errors import CompileError
+from tinygrad_edu.value import Value
+
+
+def taped(f: Any) -> tuple[Tape, list[Any]]:
+    recording = record_call(f, lambda trace: ((), {}), differentiate=False)
+    return Tape(recording.program), recording.sources
+
+
+def test_a_recurrence_gives_the_same_number_and_gradients():
+    x, w = Value(0.3), Value(1.2)
+
+    def f() -> Any:
+        y = x
+        for _ in range(50):
+            y = np.tanh(w * y + x) - 0.1 / (2.0 + y**2)
+        return y
+
+    tape, sources = taped(f)
+    out = f()
+    out.backward()
+    assert tape.forward([source.data for source in sources]) == out.data
+    assert tape.backward() == pytest.approx([source.grad for source in sources], rel=1e-13)
+
+
+def test_new_inputs_and_another_seed_are_followed():
+    x = Value(2.0)
+    tape, _ = taped(lambda: x * x * x)
+    assert tape.forward([3.0]) == 27.0
+    assert tape.backward(2.0) == [54.0]
+
+
+def test_where_python_would_raise_the_tape_says_what_numpy_says():
+    x = Value(1.0)
+    tape, _ = taped(lambda: 1.0 / x + np.exp(x))
+    with np.errstate(all="ignore"):
+        assert tape.forward([0.0]) == np.inf
+        assert np.isneginf(tape.backward()[0])
+        assert tape.forward([1000.0]) == np.inf
+
+
+def test_a_program_with_arrays_is_refused():
+    x = Value(np.ones(3))
+    recording = record_call(lambda: (x * x).sum(), lambda trace: ((), {}), differentiate=False)
+    assert not fits(recording.program)
+    with pytest.raises(CompileError, match="scalar programs"):
+        Tape(recording.program)

@@ -1,0 +1,1 @@
+"""Recorded graphs as programs that run many times: record, optimise, plan, run."""

@@ -1,0 +1,328 @@
+"""Writes a program as Python functions over buffers: what a plan runs.
+
+Each result gets a name: a buffer (``b3``, one piece of a block of memory that results share if they never meet),
+a constant (``c1``), or a local variable (``v7``: an input, a Python float, an array that an operation brings).
+Views of buffers are made once, when the code is written. The source can be read: ``print(fast.explain())``.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.compiler.emit import is_scalar, view_of, writer_of
+from tinygrad_edu.compiler.memory import Arena
+from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.kinds import Elementwise
+
+
+class Part:
+    """A run of steps that ends in outputs; the first part is fed the inputs, later ones may be fed more."""
+
+    def __init__(self, name: str, inputs: Sequence[Var], steps: Sequence[Step], outputs: Sequence[Var]) -> None:
+        self.name = name
+        self.inputs = list(inputs)
+        self.steps = list(steps)
+        self.outputs = list(outputs)
+
+
+class Code:
+    """The functions of the parts of a program, and the memory that they share.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The first one always runs first; of the others, each uses what the first one left.
+    held : dict of Var to array, optional
+        Inputs that are always in the same array, and so are not fed.
+    into : dict of Var to array, optional
+        Outputs that go into these arrays (which may be held ones), and so are not given back.
+
+    Attributes
+    ----------
+    functions : dict of str to callable
+        ``forward(*inputs)`` gives ``(outputs, saved)``; ``name(saved, *inputs)`` of a later part gives outputs.
+    source : str
+    peak : int
+        Bytes in buffers.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        held: Mapping[Var, np.ndarray[Any, Any]] | None = None,
+        into: Mapping[Var, np.ndarray[Any, Any]] | None = None,
+    ) -> None:
+        self.parts = parts
+        self.held = held or {}
+        self.into = into or {}
+        self.space: dict[str, Any] = {"empty": np.empty}
+        self.names: dict[Var, str] = {}
+        self.static: dict[Var, Any] = {}  # arrays that are there before the first run
+        self.storage: dict[Var, frozenset[Var]] = {}  # whose memory a variable may lie in
+        self.where: dict[Var, tuple[int, int]] = {}  # the piece of the arena of a buffer
+        self._bound: dict[int, str] = {}
+        self._kept: list[Any] = []
+        self.static |= self.held
+        self._plan_memory()
+        self.source = "\n\n".join(self._function(i) for i in range(len(parts)))
+        exec(compile_source(self.source), self.space)
+        self.functions: dict[str, Callable[..., Any]] = {part.name: self.space[part.name] for part in parts}
+
+    # -- memory: who lies where, and until when
+
+    def _plan_memory(self) -> None:
+        self.timeline = [(p, step) for p, part in enumerate(self.parts) for step in part.steps]
+        self.given = {var for part in self.parts for var in part.outputs}
+        for part in self.parts:
+            for var in part.inputs:
+                self.storage[var] = frozenset([var])
+        last: dict[Var, float] = {}
+        made_in = dict.fromkeys(self.storage, 0)
+        for at, (p, step) in enumerate(self.timeline):
+            held = [self._storage_of(var) for var in step.operands]
+            own = frozenset() if view_of(step) is not None else frozenset([step.out])
+            shares = view_of(step) is not None or (writer_of(step) is None and may_alias(step))
+            self.storage[step.out] = own.union(*held) if shares else frozenset([step.out])
+            made_in[step.out] = p
+            last[step.out] = at
+            for var in {v for vs in held for v in vs}:
+                if len(self.parts) > 2 and made_in.get(var, 0) != p:
+                    last[var] = math.inf
+                last[var] = max(last.get(var, at), at)
+        self._aim(last)
+        for p, part in enumerate(self.parts):
+            end = sum(len(one.steps) for one in self.parts[: p + 1])
+            for var in part.outputs:
+                for held_by in self._storage_of(var):
+                    last[held_by] = max(last.get(held_by, end), end)
+        self._place(last)
+
+    def _aim(self, last: dict[Var, float]) -> None:
+        """Have results written where they are to go, unless that array is still to be read."""
+        self.aimed: set[Var] = set()
+        holders = {id(array): var for var, array in self.held.items()}
+        for at, (_, step) in enumerate(self.timeline):
+            target = self.into.get(step.out)
+            if target is None or writer_of(step) is None:
+                continue
+            holder = holders.get(id(target))
+            writer = writer_of(step)
+            assert writer is not None
+            over = range(len(step.operands)) if writer.over is None else writer.over
+            reads = [i for i, var in enumerate(step.operands) if holder in self._storage_of(var)]
+            direct = all(i in over and step.operands[i] is holder for i in reads)
+            if holder is None or (last.get(holder, -1) <= at and direct):
+                self.static[step.out] = target
+                self.aimed.add(step.out)
+
+    def _place(self, last: dict[Var, float]) -> None:
+        arena = Arena()
+        leaving: dict[float, list[Var]] = {}
+        placed: list[tuple[Var, int]] = []
+        for at, (_, step) in enumerate(self.timeline):
+            for var in leaving.pop(at - 1, ()):
+                arena.give(*self.where[var])
+            out = step.out
+            if not self._is_buffer(step):
+                continue
+            heir = self._overwritten(step, at, last)
+            if heir is not None:
+                self.where[out] = self.where[heir]
+                leaving[last[heir]].remove(heir)
+            else:
+                self.where[out] = (arena.take(out.nbytes), out.nbytes)
+            placed.append((out, self.where[out][0]))
+            leaving.setdefault(last[out], []).append(out)
+        self.peak = arena.peak
+        block = np.empty(arena.peak + 64, dtype=np.uint8)
+        skip = -block.ctypes.data % 64
+        for var, start in placed:
+            assert var.dtype is not None
+            piece = block[skip + start : skip + start + var.nbytes]
+            self.static[var] = piece.view(var.dtype).reshape(var.shape)
+
+    def _is_buffer(self, step: Step) -> bool:
+        """Whether a result lies in the arena: not what the caller gets, which is his."""
+        if writer_of(step) is None or step.out in self.aimed:
+            return False
+        return step.out not in self.given or step.out.shape == () or step.out in self.into
+
+    def _overwritten(self, step: Step, at: int, last: dict[Var, float]) -> Var | None:
+        """An operand that is used here for the last time, and whose memory the result may take."""
+        writer = writer_of(step)
+        assert writer is not None
+        for i in range(len(step.operands)) if writer.over is None else writer.over:
+            var = step.operands[i]
+            if (
+                var in self.where
+                and last[var] == at
+                and (var.shape, var.dtype) == (step.out.shape, step.out.dtype)
+                and not any(var in self._storage_of(other) for other in step.operands if other is not var)
+            ):
+                return var
+        return None
+
+    def _storage_of(self, var: Var) -> frozenset[Var]:
+        return self.storage.get(var, frozenset())
+
+    # -- names
+
+    def bind(self, thing: Any, hint: str) -> str:
+        """A name for an object in the code."""
+        name = self._bound.get(id(thing))
+        if name is None:
+            name = hint if hint not in self.space else f"{hint}_{len(self.space)}"
+            self.space[name] = thing
+            self._bound[id(thing)] = name
+            self._kept.append(thing)
+        return name
+
+    def name(self, var: Var) -> str:
+        """The name of a variable."""
+        found = self.names.get(var)
+        if found is None:
+            if var.role == "constant":
+                self.static[var] = var.data
+                found = self.bind(var.data, f"c{len(self.names)}")
+            elif var in self.static:
+                found = f"b{len(self.names)}"
+                self.space[found] = self.static[var]
+            else:
+                found = f"v{len(self.names)}"
+            self.names[var] = found
+        return found
+
+    # -- the text
+
+    def _function(self, p: int) -> str:
+        part = self.parts[p]
+        inputs = [self.name(var) for var in part.inputs if var not in self.held]
+        body: list[str] = []
+        for step in part.steps:
+            body += self._lines(step)
+        given: set[Var] = set()
+        outputs = []
+        for var in part.outputs:
+            if var not in self.into:
+                outputs.append(self._given(var, again=var in given))
+                given.add(var)
+            elif var not in self.aimed and var not in given:
+                body.append(
+                    f"{self.bind(np.copyto, 'copyto')}({self.bind(self.into[var], 'target')}, {self.name(var)})"
+                )
+                given.add(var)
+        if p == 0:
+            made = [var for var in [*part.inputs, *(step.out for step in part.steps)] if var not in self.static]
+            later = {var for other in self.parts[1:] for step in other.steps for var in step.operands}
+            later |= {var for other in self.parts[1:] for var in other.outputs}
+            self.saved = [var for var in made if var in later]
+            names = [self.name(var) for var in self.saved]
+            body.append(f"return ({_tuple(outputs)}, {_tuple(names)})")
+            head = f"def {part.name}({', '.join(inputs)}):"
+        else:
+            names = [self.name(var) for var in self.saved]
+            body = [*([f"{_tuple(names)} = saved"] if names else []), *body, f"return {_tuple(outputs)}"]
+            head = f"def {part.name}({', '.join(['saved', *inputs])}):"
+        return "\n    ".join([head, *body]) + "\n"
+
+    def _given(self, var: Var, again: bool) -> str:
+        """A result as the caller gets it: nobody else's memory."""
+        name = self.name(var)
+        if is_scalar(var):
+            return name
+        if var in self.where:  # a single number: NumPy gives those as scalars
+            return f"{name}[()]"
+        own = self._storage_of(var) == frozenset([var]) and var.role == "result" and not again
+        return name if own else f"{name}.copy()"
+
+    def _lines(self, step: Step) -> list[str]:
+        look = view_of(step)
+        if look is not None:
+            return self._look(step, look)
+        xs = [self.name(var) for var in step.operands]
+        out = self.name(step.out)
+        writer = writer_of(step)
+        if writer is None:
+            return [f"{out} = {self.bind(call_of(step), step.op.name)}({', '.join(xs)})"]
+        dtype = self.bind(step.out.dtype, "dtype")
+        made = [] if step.out in self.static else [f"{out} = empty({step.out.shape}, {dtype})"]
+        return [*made, *writer.lines(step, self.bind, xs, out)]
+
+    def _look(self, step: Step, look: Callable[[Any], Any]) -> list[str]:
+        x = step.operands[0]
+        name = self.name(x)
+        if x not in self.static:
+            return [f"{self.name(step.out)} = {self.bind(look, step.op.name)}({name})"]
+        view = look(self.static[x])
+        if x.role == "constant" or view.size == 0 or np.may_share_memory(view, self.static[x]):
+            self.static[step.out] = view
+            self.name(step.out)
+            return []
+        buffer = np.empty(x.shape, x.dtype)  # the shape needs the numbers in a row: they are copied
+        self.static[step.out] = look(buffer)
+        self.name(step.out)
+        return [f"{self.bind(np.copyto, 'copyto')}({self.bind(buffer, 'row')}, {name})"]
+
+
+def may_alias(step: Step) -> bool:
+    """Whether what an operation brings may be its operand in another form: so for linear ones, and for users' own."""
+    module = getattr(step.op.forward, "__module__", None) or ""
+    return step.op.kind == "linear" or module.partition(".")[0] not in ("tinygrad_edu", "numpy")
+
+
+def call_of(step: Step) -> Callable[..., Any]:
+    """What computes a step from its operands and brings a result of its own."""
+    op = step.op
+    if isinstance(op, Elementwise):
+        scalars = all(is_scalar(var) for var in step.operands)
+        function = op.at_floats if scalars else op.forward
+        return functools.partial(function, **step.params) if step.params else function
+    if op.variadic:
+        return functools.partial(_variadic, op, step.params)
+    return functools.partial(op.compute, **step.params)
+
+
+def _variadic(op: Any, params: dict[str, Any], *operands: Any) -> Any:
+    return op.compute(*operands, **params)
+
+
+def compile_source(source: str) -> Any:
+    """The code object of the functions."""
+    return compile(source, "<plan>", "exec")
+
+
+def _tuple(names: Sequence[str]) -> str:
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def parts_of(
+    program: Program, forward: int, gradients: dict[int, list[int | None]], seeds: dict[int, int]
+) -> list[Part]:
+    """The part that gives the first `forward` outputs, and one for the gradients of each result."""
+    producer = {step.out: step for step in program.steps}
+    seeding = {program.inputs[i] for i in seeds.values()}
+    done = needed(program.outputs[:forward], producer)
+    steps = [step for step in program.steps if step.out in done]
+    parts = [Part("forward", [v for v in program.inputs if v not in seeding], steps, program.outputs[:forward])]
+    for k, places in gradients.items():
+        outputs = [program.outputs[i] for i in places if i is not None]
+        wanted = needed(outputs, producer)
+        rest = [step for step in program.steps if step.out in wanted and step.out not in done]
+        parts.append(Part(f"backward_{k}", [program.inputs[seeds[k]]] if k in seeds else [], rest, outputs))
+    return parts
+
+
+def needed(roots: Sequence[Var], producer: dict[Var, Step]) -> set[Var]:
+    """The variables that these depend on, themselves included."""
+    found: set[Var] = set()
+    stack = list(roots)
+    while stack:
+        var = stack.pop()
+        if var not in found:
+            found.add(var)
+            if var in producer:
+                stack.extend(producer[var].operands)
+    return found

@@ -1,0 +1,210 @@
+"""`tinygrad_edu.compile`: a function whose calls are recorded once for each signature, and then run as plans."""
+
+import functools
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.compiler.explain import explain, graph_of
+from tinygrad_edu.compiler.passes import optimise
+from tinygrad_edu.compiler.plan import Plan, StaleError
+from tinygrad_edu.compiler.record import Place, record_call
+from tinygrad_edu.compiler.verify import compare_gradients, verified
+from tinygrad_edu.errors import ArgumentError
+from tinygrad_edu.mode import current_mode
+from tinygrad_edu.op import CONSTANT, Node
+from tinygrad_edu.transforms.trees import map_leaves
+
+PLANS = 16  # how many signatures a function remembers
+VARIANTS = 4  # and how many recordings of each, for other settings and other answers to questions
+
+
+def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS) -> "Compiled":
+    """The same function, recorded at its first call with each signature and run as a plan from then on.
+
+    A signature is the shapes and types of the arrays, Values and floats among the arguments, and the values of
+    everything else (ints, bools, text). Parameters and arrays that `f` uses from outside are read anew at each call.
+    ``backward()`` of a result works as without `compile`.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays, Values and containers of them; returns Values, or containers of them.
+    verify : bool
+        Run `f` itself beside each plan, and compare results and gradients.
+    plans : int
+        How many signatures to remember; the one that was not used for longest is forgotten.
+
+    Returns
+    -------
+    Compiled
+
+    Raises
+    ------
+    CompileError
+        At a call, where the plan could give a wrong number: `f` branches on a traced value, takes a number out of
+        it, or changes what it must not. The message has the line.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Value
+    >>> w = Value([1.0, 2.0])
+    >>> fast = compile(lambda x: ((x * w) ** 2).sum())
+    >>> for _ in range(3):
+    ...     w.zero_grad()
+    ...     loss = fast(np.array([3.0, 1.0]))
+    ...     loss.backward()
+    ...     w.data -= 0.1 * w.grad
+    >>> loss.item(), w.data
+    (5.3248, array([-0.512,  1.024]))
+    """
+    if not callable(f):
+        raise ArgumentError(f"compile: expected a function, got {type(f).__name__}")
+    return Compiled(f, verify, plans)
+
+
+class Compiled:
+    """What `compile` gives back: call it as the function itself."""
+
+    def __init__(self, f: Callable[..., Any], verify: bool = False, plans: int = PLANS) -> None:
+        self.f = f
+        self.verify = verify
+        self.limit = plans
+        self.plans: OrderedDict[Any, list[Plan]] = OrderedDict()
+        functools.update_wrapper(self, f, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What ``f(*args, **kwargs)`` gives."""
+        mode = current_mode()
+        if mode.capture is not None or mode.trace is not None or mode.anomaly is not None:
+            return self.f(*args, **kwargs)
+        arguments = Arguments(args, kwargs)
+        key = (mode.recording, *arguments.key)
+        for plan in self.plans.get(key, ()):
+            if plan.recording.environment.is_unchanged():
+                try:
+                    return self._run(plan, arguments)
+                except StaleError:
+                    continue
+        plan = self._plan(arguments, mode.recording)
+        self.plans[key] = [plan, *self.plans.get(key, ())][:VARIANTS]
+        while len(self.plans) > self.limit:
+            self.plans.popitem(last=False)
+        return self._run(plan, arguments)
+
+    def explain(self) -> str:
+        """Each plan in words: what it computes, what each pass did, buffers, cost, code.
+
+        Examples
+        --------
+        >>> from tinygrad_edu import Value
+        >>> fast = compile(lambda x: (x * 1.0 + 2.0).sum())
+        >>> fast(Value([1.0, 2.0])).item()
+        7.0
+        >>> for line in fast.explain().splitlines()[:3]:
+        ...     print(line)
+        plan of compiled(<lambda>): 3 steps
+          arguments: argument 0 float64[2]
+          steps after each pass: recorded 4, dead steps 4, composed operations 4, constants 4, algebra 3, repeats 3, algebra again 3, constants again 3, dead steps again 3
+        """
+        plans = [plan for variants in self.plans.values() for plan in variants]
+        return "\n".join(map(explain, plans)) or "no plan yet: call the function first"
+
+    def graph(self, *args: Any, **kwargs: Any) -> Any:
+        """The plan of a call as a graph of Values with its numbers, for ``viz.draw``; nothing is recorded in it."""
+        self(*args, **kwargs)
+        arguments = Arguments(args, kwargs)
+        plan = self.plans[(current_mode().recording, *arguments.key)][0]
+        recording = plan.recording
+        found = graph_of(recording.program, recording.program.outputs[: recording.count], plan.feeds(arguments.leaves))
+        return map_leaves(lambda _, leaf: found[leaf.output] if isinstance(leaf, Place) else leaf, recording.result, "")
+
+    def _run(self, plan: Plan, arguments: "Arguments") -> Any:
+        if not self.verify:
+            return plan.call(arguments.leaves)
+        return verified(plan, arguments.leaves, lambda: self.f(*arguments.args, **arguments.kwargs))
+
+    def _plan(self, arguments: "Arguments", recording: bool) -> Plan:
+        made = record_call(self.f, arguments.traced, differentiate=recording)
+        made.program, made.passes = optimise(made.program)
+        plan = Plan(made, getattr(self.f, "__name__", type(self.f).__name__))
+        plan.compare = compare_gradients if self.verify else None
+        return plan
+
+
+class Arguments:
+    """The arguments of a call: what is fed to a plan, and what tells plans apart."""
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.args, self.kwargs = args, kwargs
+        self.leaves: list[Any] = []
+        self.key: tuple[Any, ...] = ()
+        parts: list[Any] = []
+        for leaf in args:
+            self._see(leaf, parts)
+        for name in sorted(kwargs):
+            parts.append(name)
+            self._see(kwargs[name], parts)
+        self.key = tuple(parts)
+
+    def _see(self, leaf: Any, parts: list[Any]) -> None:
+        kind = leaf.__class__
+        if kind is np.ndarray:
+            self.leaves.append(leaf)
+            parts += (leaf.shape, leaf.dtype.char)
+        elif isinstance(leaf, Node):
+            self.leaves.append(leaf)
+            data = leaf.data
+            shape = "float" if data.__class__ is float else (data.shape, data.dtype.char)
+            parts += ("Value", shape, leaf.op is CONSTANT)
+        elif kind is float:
+            self.leaves.append(leaf)
+            parts.append(float)
+        elif kind is tuple or kind is list:
+            parts += (kind, len(leaf))
+            for item in leaf:
+                self._see(item, parts)
+        elif kind is dict:
+            parts += (dict, *leaf)
+            for item in leaf.values():
+                self._see(item, parts)
+        elif isinstance(leaf, (np.generic, np.ndarray)):
+            self.leaves.append(leaf)
+            parts += (leaf.shape, leaf.dtype.char)
+        elif leaf is None or isinstance(leaf, (bool, int, str, bytes)):
+            parts += (kind, leaf)
+        else:  # told apart by who it is
+            found: list[Any] = []
+            map_leaves(lambda _, item: found.append(item), leaf, "")
+            if len(found) == 1 and found[0] is leaf:
+                parts += (kind, _Identity(leaf))
+            else:  # a named tuple, a dataclass
+                parts += (kind, len(found))
+                for item in found:
+                    self._see(item, parts)
+
+    def traced(self, trace: Callable[[str, Any], Any]) -> tuple[Any, Any]:
+        """The arguments with ``trace(name, leaf)`` in the place of each leaf, in the order of `leaves`."""
+
+        def place(path: str, leaf: Any) -> Any:
+            return trace(path, leaf) if isinstance(leaf, (Node, float, np.ndarray, np.generic)) else leaf
+
+        args = tuple([map_leaves(place, leaf, f"argument {i}") for i, leaf in enumerate(self.args)])
+        return args, {name: map_leaves(place, self.kwargs[name], name) for name in sorted(self.kwargs)}
+
+
+class _Identity:
+    """An object in a key: equal only to itself, and kept alive with the key."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.of is self.of
+
+    def __hash__(self) -> int:
+        return id(self.of)

@@ -1,0 +1,154 @@
+"""How each operation is written in a plan: with ``out=`` into a buffer, as a view, or as a call that makes an array.
+
+`WRITERS` has the operations that write into a buffer, `VIEWS` those that only look at their operand in
+another way. What is in neither is called as it is, and brings an array of its own.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.kinds import Elementwise
+
+# What a writer gets: a function that binds an object to a name, the names of the operands, the name of the target.
+Bind = Callable[[Any, str], str]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How an operation writes into a buffer.
+
+    Attributes
+    ----------
+    lines : callable
+        ``lines(step, bind, operands, out)`` gives the lines of Python.
+    fits : callable
+        Whether a step can be written like this.
+    over : tuple of int, or None
+        Which operands may be overwritten by the result, where they have its shape and type; None for all.
+    """
+
+    lines: Callable[[Step, Bind, Sequence[str], str], list[str]]
+    fits: Callable[[Step], bool] = lambda step: True
+    over: tuple[int, ...] | None = ()
+
+
+def _ufunc(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    return [f"{bind(step.op.forward, step.op.forward.__name__)}({', '.join(xs)}, out={out})"]
+
+
+def _is_ufunc(step: Step) -> bool:
+    return isinstance(step.op.forward, np.ufunc) and step.op.forward.nout == 1
+
+
+def _reduction(ufunc: np.ufunc) -> Writer:
+    def lines(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+        reduce = bind(ufunc.reduce, f"{ufunc.__name__}_reduce")
+        return [f"{reduce}({xs[0]}, {step.params['axis']!r}, None, {out}, {step.params['keepdims']!r})"]
+
+    return Writer(lines, lambda step: step.operands[0].dtype is not None)
+
+
+def _mean(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    count = step.operands[0].size // max(step.out.size, 1)
+    return [*_reduction(np.add).lines(step, bind, xs, out), f"{bind(np.true_divide, 'divide')}({out}, {count}, {out})"]
+
+
+def _where(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    copyto = bind(np.copyto, "copyto")
+    first = [] if xs[2] == out else [f"{copyto}({out}, {xs[2]})"]
+    return [*first, f"{copyto}({out}, {xs[1]}, 'same_kind', {xs[0]})"]
+
+
+def _joined(function: Callable[..., Any]) -> Writer:
+    def lines(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+        return [f"{bind(function, function.__name__)}(({', '.join(xs)},), {step.params['axis']!r}, {out})"]
+
+    return Writer(lines)
+
+
+def _draw(method: str) -> Writer:
+    def lines(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+        draw = bind(getattr(step.params["rng"], method), method)
+        return [f"{draw}(None, {bind(np.dtype(step.params['dtype']), 'dtype')}, {out})"]
+
+    return Writer(lines)
+
+
+def _cast(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    return [f"{bind(np.copyto, 'copyto')}({out}, {xs[0]}, 'unsafe')"]
+
+
+def _scatter(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    return [f"{out}.fill(0)", f"{out}[{bind(step.params['index'], 'index')}] = {xs[0]}"]
+
+
+WRITERS: dict[str, Writer] = {
+    "where": Writer(_where, lambda step: step.operands[0].dtype == np.bool_ and step.out.dtype is not None, (2,)),
+    "sum": _reduction(np.add),
+    "max": _reduction(np.maximum),
+    "min": _reduction(np.minimum),
+    "prod": _reduction(np.multiply),
+    "all": _reduction(np.logical_and),
+    "any": _reduction(np.logical_or),
+    "mean": Writer(_mean, lambda step: step.operands[0].dtype in (np.float32, np.float64) and step.out.size > 0),
+    "matmul": Writer(_ufunc),
+    "concatenate": _joined(np.concatenate),
+    "stack": _joined(np.stack),
+    "cast": Writer(_cast),
+    "scatter": Writer(_scatter, lambda step: is_basic(step.params["index"])),
+    "standard_uniform": _draw("random"),
+    "standard_normal": _draw("standard_normal"),
+}
+_ELEMENTWISE = Writer(_ufunc, _is_ufunc, None)
+
+
+def writer_of(step: Step) -> Writer | None:
+    """How a step writes into a buffer; None if it cannot."""
+    if step.out.dtype is None:
+        return None
+    found = WRITERS.get(step.op.name) or (_ELEMENTWISE if isinstance(step.op, Elementwise) else None)
+    return found if found is not None and found.fits(step) else None
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index has only slices, whole numbers, None and an ellipsis."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)
+
+
+def _view(function: Callable[..., Any], *names: str) -> Callable[[Step, Any], Any]:
+    return lambda step, x: function(x, *[step.params[name] for name in names])
+
+
+VIEWS: dict[str, Callable[[Step, Any], Any]] = {
+    "reshape": _view(np.reshape, "shape"),
+    "transpose": _view(np.transpose, "axes"),
+    "swapaxes": _view(np.swapaxes, "axis1", "axis2"),
+    "squeeze": _view(np.squeeze, "axis"),
+    "expand_dims": _view(np.expand_dims, "axis"),
+    "broadcast_to": _view(np.broadcast_to, "shape"),
+    "getitem": _view(operator.getitem, "index"),
+    "identity": lambda step, x: x,
+    "stop_gradient": lambda step, x: x,
+    "positive": lambda step, x: x,
+}
+
+
+def view_of(step: Step) -> Callable[[Any], Any] | None:
+    """How a step looks at its operand; None if it is more than a look."""
+    make = VIEWS.get(step.op.name)
+    if make is None or step.operands[0].dtype is None:
+        return None
+    if step.op.name == "getitem" and (not is_basic(step.params["index"]) or step.operands[0].shape == ()):
+        return None
+    return lambda x: make(step, x)
+
+
+def is_scalar(var: Var) -> bool:
+    """Whether a variable is a Python float."""
+    return var.dtype is None

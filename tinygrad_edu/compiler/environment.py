@@ -1,0 +1,142 @@
+"""What a recorded function sees beside its arguments, and whether that is still as it was.
+
+A plan holds for the settings that were there when it was recorded: numbers, text and flags in closures and
+globals, attributes of objects, and who the Values and modules are. Numbers inside Values, buffers and arrays
+are read anew at each run and need no watching.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.op import Node, Operation
+
+SETTINGS = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype)
+# Whose inside does not change, or is not read while recording.
+CLOSED = (type, ModuleType, Operation, np.random.Generator, np.ufunc, np.dtype, *SETTINGS)
+SMALL = 1024  # numbers
+LIBRARIES = frozenset({"tinygrad_edu", "numpy", "builtins"}) | sys.stdlib_module_names
+
+
+class Environment:
+    """The settings that a function sees, as they were.
+
+    Parameters
+    ----------
+    f : callable
+    read : collection of int
+        Ids of arrays that each run reads anew.
+
+    Examples
+    --------
+    >>> def times(scale):
+    ...     return lambda x: scale[0] * x
+    >>> scale = [2.0]
+    >>> environment = Environment(times(scale))
+    >>> environment.is_unchanged()
+    True
+    >>> scale[0] = 3.0
+    >>> environment.is_unchanged()
+    False
+    """
+
+    def __init__(self, f: Callable[..., Any], read: Sequence[int] = ()) -> None:
+        self.views: list[tuple[Callable[[], Any], list[Any], list[int], str]] = []
+        self.arrays: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+        self._seen: set[int] = set()
+        self._read = frozenset(read)
+        stack: list[Any] = [f]
+        while stack:
+            thing = stack.pop()
+            if id(thing) not in self._seen and not isinstance(thing, CLOSED):
+                self._seen.add(id(thing))
+                stack.extend(self._look_into(thing))
+
+    def is_unchanged(self) -> bool:
+        """Whether every setting is as it was."""
+        return self.changed() is None
+
+    def changed(self) -> str | None:
+        """Where a setting is not as it was; None if all are."""
+        for view, then, ids, where in self.views:
+            now = view()
+            if [*map(id, now)] != ids and not _alike([*now], then):
+                return where
+        for array, before in self.arrays:
+            if not np.array_equal(_sample(array), before, equal_nan=array.dtype.kind == "f"):
+                return f"an array of shape {array.shape}"
+        return None
+
+    def _look_into(self, thing: Any) -> Sequence[Any]:
+        """Note what a thing holds; gives back where to look further."""
+        if isinstance(thing, FunctionType):
+            return self._function(thing)
+        if isinstance(thing, MethodType):
+            return thing.__self__, thing.__func__
+        if isinstance(thing, functools.partial):
+            return thing.func, thing.args, thing.keywords
+        if isinstance(thing, np.ndarray):
+            if thing.flags.writeable and id(thing) not in self._read and thing.dtype.kind in "biuf":
+                self.arrays.append((thing, _sample(thing).copy()))
+            return ()
+        if isinstance(thing, (list, tuple, set, frozenset)):
+            return self._note(lambda: thing, f"a {type(thing).__name__}")
+        if isinstance(thing, dict):
+            return self._note(thing.values, "a dict")
+        held = getattr(thing, "__dict__", None)
+        unread = held is None or getattr(type(thing), "unread_by_calls", False)
+        if unread or isinstance(thing, Node) or type(thing).__module__ == "numpy":
+            return ()
+        found = self._note(held.values, f"an attribute of a {type(thing).__name__}")
+        for kind in type(thing).__mro__:
+            if kind.__module__.partition(".")[0] not in LIBRARIES:
+                found = [*found, *self._note(vars(kind).values, f"an attribute of the class {kind.__name__}")]
+        return found
+
+    def _function(self, f: FunctionType) -> Sequence[Any]:
+        if (f.__module__ or "").partition(".")[0] in LIBRARIES and not f.__closure__:
+            return ()
+        held = [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
+        cells, world = f.__closure__ or (), f.__globals__
+        names = [name for name in _names(f.__code__) if name in world]
+        if cells:
+            held += self._note(lambda: [_content(cell) for cell in cells], f"a variable around {f.__name__}")
+        if names:
+            held += self._note(lambda: [world.get(name) for name in names], f"a global of {f.__name__}")
+        return held
+
+    def _note(self, view: Callable[[], Any], where: str) -> list[Any]:
+        held = [*view()]
+        self.views.append((view, held, [*map(id, held)], where))
+        return held
+
+
+def _sample(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The numbers by which a change in an array is noticed: all of a small one, some of a large one."""
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.ravel()
+    return flat if flat.size <= SMALL else flat[:: flat.size // SMALL]
+
+
+def _alike(now: list[Any], then: list[Any]) -> bool:
+    """Whether the same things are there; settings count as the same if they are equal and of one type."""
+    return len(now) == len(then) and all(
+        a is b or (type(a) is type(b) and isinstance(a, SETTINGS) and (a == b or a != a))
+        for a, b in zip(now, then, strict=True)
+    )
+
+
+def _names(code: CodeType) -> list[str]:
+    """The global names in a function, and in those written inside it."""
+    inner = [name for const in code.co_consts if isinstance(const, CodeType) for name in _names(const)]
+    return list(dict.fromkeys([*code.co_names, *inner]))
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None

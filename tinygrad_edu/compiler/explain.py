@@ -1,0 +1,110 @@
+"""A plan in words, and as a graph that can be drawn."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.compiler.code import parts_of
+from tinygrad_edu.compiler.plan import Plan
+from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.mode import Info
+from tinygrad_edu.op import CONSTANT, LEAF, Node, new
+from tinygrad_edu.value import Value
+
+
+def explain(plan: Plan) -> str:
+    """What a plan computes, what each pass did, its buffers, an estimate of its cost, and its code."""
+    recording = plan.recording
+    program = recording.program
+    counts = [f"{name} {count}" for name, count in recording.passes]
+    code = plan.runner().code
+    flops, moved = sum(map(flops_of, program.steps)), sum(map(bytes_of, program.steps))
+    results = sum(step.out.nbytes for step in program.steps)
+    kinds = {"arguments": int, "from outside": object}
+    inputs = [
+        f"{what}: {', '.join(found)}"
+        for what, kind in kinds.items()
+        if (
+            found := [
+                f"{var.name or 'unnamed'} {_shape(var)}"
+                for var, source in zip(program.inputs, recording.sources, strict=True)
+                if source is not None and (isinstance(source, int) == (kind is int))
+            ]
+        )
+    ]
+    lines = [
+        f"plan of {plan.op.name}: {len(program.steps)} steps",
+        *(f"  {line}" for line in inputs),
+        f"  steps after each pass: {', '.join(counts)}",
+        f"  memory: {_bytes(code.peak)} in buffers; without sharing them the results would take {_bytes(results)}",
+        f"  cost: about {_number(flops)} operations on numbers, {_bytes(moved)} read and written",
+        "",
+        code.source,
+    ]
+    return "\n".join(lines)
+
+
+def flops_of(step: Step) -> int:
+    """About how many operations on numbers a step takes."""
+    if step.op.name == "matmul":
+        return 2 * step.out.size * (step.operands[0].shape[-1] if step.operands[0].shape else 1)
+    if step.op.name.startswith("conv2d"):
+        largest = sorted((step.out.size, *(var.size for var in step.operands)))
+        return 2 * math.isqrt(largest[0] * largest[1] * largest[2])
+    return max(step.out.size, *(var.size for var in step.operands), 0) if step.operands else step.out.size
+
+
+def bytes_of(step: Step) -> int:
+    """How many bytes a step reads and writes."""
+    return step.out.nbytes + sum(var.nbytes for var in step.operands)
+
+
+def graph_of(program: Program, outputs: Sequence[Var], feeds: Sequence[Any]) -> list[Any]:
+    """The program as Values with the numbers of one run, as far as these outputs need it."""
+    known: dict[Var, Value] = {}
+    for var, data in zip(program.inputs, feeds, strict=True):
+        known[var] = _node(LEAF, data, (), var)
+
+    def of(var: Var) -> Value:
+        if var not in known:
+            known[var] = _node(CONSTANT, var.data, (), var)
+        return known[var]
+
+    forward, *_ = parts_of(Program(program.inputs, program.steps, list(outputs)), len(outputs), {}, {})
+    for step in forward.steps:
+        operands = tuple(of(var) for var in step.operands)
+        data = step.op.compute(*[x.data for x in operands], **step.params)
+        known[step.out] = _node(step.op, data, operands, step.out, step.params)
+    return [of(var) for var in outputs]
+
+
+def _node(op: Any, data: Any, parents: tuple[Node, ...], var: Var, params: dict[str, Any] | None = None) -> Value:
+    node: Value = new(Value)
+    node.data = data if isinstance(data, (float, np.ndarray, np.generic)) else np.asarray(data)
+    node.grad = None
+    node.op = op
+    node._a, node._b = (parents or None), None
+    node._info = Info(var.name, var.scope, params or None, var.line)
+    return node
+
+
+def _shape(var: Var) -> str:
+    return "float" if var.dtype is None else f"{var.dtype}{list(var.shape)}"
+
+
+def _bytes(n: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.3g} {unit}"
+        n /= 1000
+    return f"{n:.3g} GB"
+
+
+def _number(n: float) -> str:
+    for unit in ("", " thousand", " million"):
+        if n < 1000:
+            return f"{n:.3g}{unit}"
+        n /= 1000
+    return f"{n:.3g} billion"

@@ -1,0 +1,203 @@
+"""A recording made ready to run: programs in, Values out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.compiler.record import Place, Recording
+from tinygrad_edu.compiler.runner import Runner
+from tinygrad_edu.errors import GradientError
+from tinygrad_edu.mode import Info, current_mode
+from tinygrad_edu.op import CONSTANT, Node, Operation, new
+from tinygrad_edu.transforms.trees import map_leaves
+from tinygrad_edu.value import Value
+
+MOVES = 4  # how often parameters may be given other arrays before the code reads them anew at each run
+
+
+class StaleError(Exception):
+    """A plan does not hold for what it was called with: another answer to a question, other shapes of parameters."""
+
+
+class Plan:
+    """Runs one signature of a compiled function.
+
+    Parameters
+    ----------
+    recording : Recording
+        With its program as it is to run.
+    name : str
+        Of the function.
+
+    Attributes
+    ----------
+    compare : callable, optional
+        Called with each run, result, its gradient, and the gradients found: in verification.
+    """
+
+    def __init__(self, recording: Recording, name: str) -> None:
+        self.recording = recording
+        self.op = Result(name)
+        self.idle: list[Runner] = []
+        self.compare: Callable[..., None] | None = None
+        pairs = list(zip(recording.program.inputs, recording.sources, strict=True))
+        outside = [(i, s, v) for i, (v, s) in enumerate(pairs) if hasattr(s, "data") and not is_array(s)]
+        self._numbers = [(i, s) for i, s, var in outside if var.dtype is None]
+        self._parameters = [(i, s, var) for i, s, var in outside if var.dtype is not None]
+        self._arrays = [(i, s) for i, (_, s) in enumerate(pairs) if is_array(s)]
+        self._arguments = [(i, s) for i, (_, s) in enumerate(pairs) if s.__class__ is int]
+        self._held: list[Any] = []
+        self._moves = 0
+
+    def feeds(self, leaves: Sequence[Any]) -> list[Any]:
+        """The inputs of the program: arguments, and what lies outside, as it is now."""
+        feeds: list[Any] = [None] * len(self.recording.program.inputs)
+        for i, leaf in self._arguments:
+            x = leaves[leaf]
+            feeds[i] = x.data if isinstance(x, Node) else x
+        for i, source, _ in self._parameters:
+            feeds[i] = source.data
+        for i, source in self._numbers:
+            feeds[i] = source.data
+            if feeds[i].__class__ is not float:
+                raise StaleError
+        for i, array in self._arrays:
+            feeds[i] = array
+        return feeds
+
+    def call(self, leaves: Sequence[Any]) -> Any:
+        """Results for these argument leaves, as Values.
+
+        Raises
+        ------
+        StaleError
+            If another recording is needed.
+        """
+        recording = self.recording
+        feeds, runner = self.feeds(leaves), self.runner()
+        outputs = runner.forward(feeds)
+        n, m = recording.count, recording.count + len(recording.written)
+        for truth, found in zip(recording.guards, outputs[m:], strict=False):
+            if bool(found) is not truth:
+                runner.home.append(runner)
+                raise StaleError
+        for buffer, new_data in zip(recording.written, outputs[n:m], strict=True):
+            buffer.data[...] = new_data
+        parents: tuple[Node, ...] = ()
+        if recording.gradients:
+            sources = recording.sources
+            parents = tuple([leaves[s] if (s := sources[i]).__class__ is int else s for i in recording.wrt])
+        run = Run(self, runner, parents)
+        values = [self._value(i, outputs[i], run, parents) for i in range(n)]
+        result = recording.result
+        if result.__class__ is Place:
+            return values[result.output]
+        return map_leaves(lambda _, leaf: values[leaf.output] if isinstance(leaf, Place) else leaf, result, "result")
+
+    def runner(self) -> Runner:
+        """One that is idle, or a new one. Its code knows where parameters lie, unless they move again and again."""
+        if [id(source.data) for _, source, _ in self._parameters] != self._held:
+            for _, source, var in self._parameters:
+                data = source.data
+                if not is_array(data) or (data.shape, data.dtype) != (var.shape, var.dtype):
+                    raise StaleError
+            self._kept = [source.data for _, source, _ in self._parameters]  # kept, so that no id is used twice
+            self._held = [*map(id, self._kept)]
+            self.idle = []
+            self._moves += 1
+        if self.idle:
+            return self.idle.pop()
+        held = {var: s.data for _, s, var in self._parameters} if self._moves <= MOVES else {}
+        return Runner(self.recording, held, self.idle)
+
+    def _value(self, i: int, data: Any, run: "Run", parents: tuple[Node, ...]) -> Value:
+        node: Value = new(Value)
+        node.data = data
+        node.grad = None
+        node._b = None
+        mode = current_mode()
+        if i not in self.recording.gradients or not mode.recording:
+            node.op, node._a, node._info = CONSTANT, None, None
+            return node
+        node.op, node._a = self.op, parents
+        node._info = Info(None, mode.info.scope if mode.info is not None else None, {"run": run, "result": i})
+        return node
+
+
+class Run:
+    """One run of a plan, of which the backward pass may still be to come; it lends its runner until then."""
+
+    __slots__ = ("beside", "plan", "runner", "wrt")
+
+    def __init__(self, plan: Plan, runner: Runner, wrt: tuple[Node, ...]) -> None:
+        self.plan = plan
+        self.runner: Runner | None = runner
+        self.wrt = wrt
+        self.beside: dict[int, Node] | None = None  # for each result what the function itself gave, in verification
+
+    def __repr__(self) -> str:
+        return f"<run of {self.plan.op.name}>"
+
+    def gradients(self, result: int, seed: Any) -> list[Any]:
+        """The gradients of the differentiated inputs, for that of one result."""
+        if self.runner is None:
+            raise GradientError(
+                "backward: the plan has gone on to other numbers since; call the compiled function again, or add up "
+                "losses before one backward()"
+            )
+        found = self.runner.backward(result, seed)
+        if len(self.plan.recording.gradients) == 1:
+            self.release()
+        return found
+
+    def release(self) -> None:
+        """Let the next call have the runner."""
+        if self.runner is not None:
+            self.runner.home.append(self.runner)
+            self.runner = None
+
+    def __del__(self) -> None:
+        self.release()
+
+
+def is_array(x: Any) -> bool:
+    """Whether this is an array (a Value, which also has data, is none)."""
+    return isinstance(x, np.ndarray)
+
+
+class Result(Operation):
+    """The operation behind a result of a compiled function: its rule runs the backward part of the plan."""
+
+    kind = "general"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"compiled({name})", _no_call, (_no_call,), variadic=True, symbol=f"⚙ {name}", reads="compiled"
+        )
+
+    def pull_each(
+        self, wanted: Sequence[int], gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]
+    ) -> list[Any]:
+        """The gradients for the wanted operands, from one run."""
+        if isinstance(gradient, Node):
+            raise GradientError(
+                "backward: a compiled function has gradients of first order; differentiate the function itself "
+                "(`.f` of the compiled one), and compile the derivative"
+            )
+        run, result = params["run"], params["result"]
+        found = run.gradients(result, gradient)
+        if run.beside is not None:
+            run.plan.compare(run, result, gradient, found)
+        return [found[i] for i in wanted]
+
+    def pull(self, index: int, gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        """The gradient for one operand."""
+        return self.pull_each([index], gradient, out, operands, params)[0]
+
+    def _make_apply(self) -> Any:
+        return _no_call
+
+
+def _no_call(*_args: Any, **_params: Any) -> Any:
+    raise GradientError("compile: call the function that compile(f) returned, not its operation")

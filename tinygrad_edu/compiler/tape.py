@@ -1,0 +1,151 @@
+"""Scalar programs that cannot be lifted run as a tape: operations and the slots of their operands, in one loop."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.compiler.lift.units import is_scalar, is_scalar_step
+from tinygrad_edu.compiler.program import Program, Var
+from tinygrad_edu.errors import CompileError
+from tinygrad_edu.kinds import Elementwise
+from tinygrad_edu.ops.elementwise import add, multiply
+
+ADD, MULTIPLY = 0, 1  # written out in the loops; every other operation is called
+
+
+def fits(program: Program) -> bool:
+    """Whether a program is one of scalars only, by operations of one or two operands with plain rules."""
+    return (
+        len(program.outputs) == 1
+        and all(map(is_scalar, program.inputs))
+        and all(is_scalar_step(step) and step.op.along is not None for step in program.steps)
+    )
+
+
+class Tape:
+    """The forward and backward pass of a scalar program over two flat lists: numbers, and their gradients.
+
+    Parameters
+    ----------
+    program : Program
+        Scalars only, with a single output; see `fits`.
+
+    Raises
+    ------
+    CompileError
+        If the program has anything else in it.
+
+    Examples
+    --------
+    >>> from tinygrad_edu.compiler.program import Step
+    >>> x, y, z = Var("input", (), None), Var("result", (), None), Var("result", (), None)
+    >>> tape = Tape(Program([x], [Step(multiply, (x, x), {}, y), Step(multiply, (y, x), {}, z)], [z]))
+    >>> tape.forward([2.0])
+    8.0
+    >>> tape.backward(1.0)
+    [12.0]
+    """
+
+    def __init__(self, program: Program) -> None:
+        if not fits(program):
+            raise CompileError(
+                "a tape runs scalar programs with one output, made of operations of one or two scalars; "
+                "this program has others. Run it as a plan of arrays."
+            )
+        slots: dict[Var, int] = {var: i for i, var in enumerate(program.inputs)}
+        self.inputs = len(program.inputs)
+        self.constants: list[float] = []
+        constants = [v for step in program.steps for v in step.operands if v.role == "constant"]
+        for var in dict.fromkeys([*constants, *[v for v in program.outputs if v.role == "constant"]]):
+            slots[var] = self.inputs + len(self.constants)
+            self.constants.append(float(var.data))
+        self.first = self.inputs + len(self.constants)  # the slot of the first result
+        self.table: list[Elementwise] = [add, multiply]
+        known = {add: ADD, multiply: MULTIPLY}
+        self.code: list[tuple[int, int, int]] = []
+        for step in program.steps:
+            op: Any = step.op
+            if op not in known:
+                known[op] = len(self.table)
+                self.table.append(op)
+            a, b = step.operands[0], step.operands[-1]
+            slots[step.out] = self.first + len(self.code)
+            self.code.append((known[op], slots[a], slots[b]))
+        self.output = slots[program.outputs[0]]
+        self.values: list[float] = []
+        self._forward = [_forward(op) for op in self.table]
+        self._backward = [_backward(op) for op in self.table]
+
+    def forward(self, inputs: Sequence[float]) -> float:
+        """The output for these inputs."""
+        v = [*inputs, *self.constants]
+        append, table = v.append, self._forward
+        for code, i, j in self.code:
+            if code == ADD:
+                append(v[i] + v[j])
+            elif code == MULTIPLY:
+                append(v[i] * v[j])
+            else:
+                append(table[code](v[i], v[j]))
+        self.values = v
+        return v[self.output]
+
+    def backward(self, seed: float = 1.0) -> list[float]:
+        """The gradients of the inputs, for the numbers of the latest forward pass."""
+        v, table = self.values, self._backward
+        g = [0.0] * len(v)
+        g[self.output] = seed
+        k = len(v)
+        for code, i, j in reversed(self.code):
+            k -= 1
+            up = g[k]
+            if code == ADD:
+                g[i] += up
+                g[j] += up
+            elif code == MULTIPLY:
+                x, y = v[i], v[j]
+                g[i] += up * y
+                g[j] += up * x
+            else:
+                c, d = table[code](up, v[k], v[i], v[j])
+                g[i] += c
+                if d is not None:
+                    g[j] += d
+        return g[: self.inputs]
+
+
+def _forward(op: Elementwise) -> Callable[[float, float], float]:
+    if op.arity == 1:
+        scalar, at_floats = op.scalar, op.at_floats
+
+        def one(x: float, _: float) -> float:
+            try:
+                return float(scalar(x))
+            except (ArithmeticError, ValueError):
+                return float(at_floats(x))
+
+        return one
+    return lambda x, y: float(op.compute(x, y))
+
+
+def _backward(op: Elementwise) -> Callable[[float, float, float, float], tuple[Any, Any]]:
+    """Both contributions of an operation; where Python's floats give up, NumPy's, for which 1/0 is inf."""
+    assert op.along is not None
+    first, second = op.along
+
+    def exact(g: Any, out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        if second is None:
+            return first(g, out, x), None
+        return first(g, out, x, y), second(g, out, x, y)
+
+    def rule(g: float, out: float, x: float, y: float) -> tuple[Any, Any]:
+        try:
+            c, d = exact(g, out, x, y)
+        except (ArithmeticError, ValueError):
+            c, d = exact(*map(np.float64, (g, out, x, y)))
+        if c.__class__ is complex or d.__class__ is complex:
+            c, d = exact(*map(np.float64, (g, out, x, y)))
+        return float(c), None if d is None else float(d)
+
+    return rule

@@ -1,0 +1,217 @@
+"""What a recorded function sees in the place of its arguments and parameters, and `Capture`, which records it."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from tinygrad_edu.errors import CompileError
+from tinygrad_edu.kinds import Elementwise
+from tinygrad_edu.mode import Info, current_mode
+from tinygrad_edu.op import CONSTANT, LEAF, Node, Operation, Source, as_operand, line_of_user, new
+from tinygrad_edu.ops.questions import QUESTIONS
+from tinygrad_edu.value import Value
+
+INPUT = Source("input", "an input of a compiled function that nothing is differentiated by")
+BARRIER = Elementwise("stop_gradient", lambda x: x, along=(None,), scalar=lambda x: x)
+
+HELD_BY_US = 3  # references to an array while `settle_arrays` looks at it, if nobody else has it
+_data = Node.__dict__["data"]  # the slot behind the property below
+_ENGINE = frozenset({"nn", "viz", "cli"})  # parts of the package that count as users here
+
+
+class Traced(Value):
+    """A Value in a recording. Its number is that of one run among many, so user code cannot read it."""
+
+    __slots__ = ()
+    result_class: ClassVar[type[Node]]
+
+    @property
+    def data(self) -> Any:
+        """The number of the first run: for the engine's eyes only."""
+        package, _, rest = sys._getframe(1).f_globals.get("__name__", "").partition(".")
+        if package != "tinygrad_edu" or rest.partition(".")[0] in _ENGINE:
+            _refuse(".data", line_of_user())
+        return _data.__get__(self)
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        _data.__set__(self, data)
+
+    def __and__(self, other: Any) -> Any:
+        return QUESTIONS[np.bitwise_and](self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return QUESTIONS[np.bitwise_or](self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return QUESTIONS[np.bitwise_xor](self, other)
+
+    def __invert__(self) -> Any:
+        return QUESTIONS[np.invert](self)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+
+Traced.result_class = Traced
+
+
+def _refuse(way: str, line: str) -> NoReturn:
+    raise CompileError(
+        f"{line}: {way} of a traced value: a compiled function runs with other numbers each time, and this would "
+        "freeze the first ones. Use np.where for a choice, NumPy's functions for numbers, and pass what decides about "
+        "the computation as a plain int, bool or str; or leave this function uncompiled."
+    )
+
+
+class Capture:
+    """Records what a function does with its arguments, and with Values and arrays from outside.
+
+    Attributes
+    ----------
+    outside : dict of int to (object, Traced)
+        Values, buffers and arrays from outside, each with the node that stands for it. They are read anew at each run.
+    written : dict of int to (buffer, Traced)
+        What the function leaves in buffers.
+    guards : list of (Traced, bool)
+        Questions of our own on which the recording depends, and the answers.
+    checks : list of Traced
+        Nodes whose steps complain about wrong data, which nothing else needs.
+    """
+
+    def __init__(self) -> None:
+        self.outside: dict[int, tuple[Any, Traced]] = {}
+        self.written: dict[int, tuple[Any, Traced]] = {}
+        self.guards: list[tuple[Traced, bool]] = []
+        self.checks: list[Traced] = []
+        self.arrays: dict[int, tuple[Any, list[Traced]]] = {}
+        self.nodes: list[Traced] = []
+        self.generators: dict[int, tuple[Any, Any]] = {}
+
+    # -- what the mode's users call
+
+    def record(self, op: Operation, data: Any, nodes: Sequence[Node], params: dict[str, Any] | None) -> Traced:
+        """The node of a result."""
+        mode = current_mode()
+        for key, value in (params or {}).items():
+            if isinstance(value, Node) or (isinstance(value, tuple) and any(isinstance(x, Node) for x in value)):
+                raise CompileError(f"{self.line()}: {op.name}: {key} must not depend on traced values in a recording")
+        node = self._node(op, data, [self.of(x) for x in nodes])
+        node._info = Info(None, mode.info.scope if mode.info is not None else None, params or None, line_of_user())
+        return node if mode.recording or op.terminal else self.stop(node)
+
+    def drawing(self, rng: np.random.Generator) -> None:
+        """Remember the state of a generator before it draws."""
+        self.generators.setdefault(id(rng), (rng, rng.bit_generator.state))
+
+    def rewind(self) -> None:
+        """Give the generators their states back: what the recording drew does not count."""
+        for rng, state in self.generators.values():
+            rng.bit_generator.state = state
+
+    def constant(self, like: Node, data: Any) -> Traced:
+        """The node of a plain number or array. An array that is still in somebody's hands later is read anew."""
+        if data.__class__ is int and like.dtype.kind in "biu":  # integers stay integers beside integers, as for arrays
+            return self.frozen(data)
+        array = as_operand(data)
+        node = self.frozen(array.copy() if isinstance(array, np.ndarray) else array)
+        if isinstance(array, np.ndarray):
+            self.arrays.setdefault(id(array), (array, []))[1].append(node)
+        return node
+
+    def frozen(self, data: Any) -> Traced:
+        """A node that is the same at every run."""
+        return self._node(CONSTANT, data)
+
+    def stop(self, x: Node) -> Traced:
+        """The same number without a way back for gradients."""
+        x = self.of(x)
+        barred = x.op.terminal and x.op is not LEAF
+        return x if barred else self._node(BARRIER, _data.__get__(x), [x])
+
+    def settle_arrays(self) -> None:
+        """Tell arrays of the outside, which each run reads anew, from those that the function made for itself.
+
+        The latter are in nobody's hands any more when it has returned, so they stay as they are.
+        """
+        for key, (array, nodes) in list(self.arrays.items()):
+            owner = array.base if isinstance(array.base, np.ndarray) else None
+            if sys.getrefcount(array) <= HELD_BY_US and (owner is None or sys.getrefcount(owner) <= HELD_BY_US):
+                del self.arrays[key]
+                continue
+            for node in nodes:
+                node.op = INPUT
+                self.outside[id(node)] = (array, node)
+
+    def refuse(self, way: str) -> NoReturn:
+        """Raise: the function asks for a number."""
+        _refuse(way, line_of_user())
+
+    def line(self) -> str:
+        """Where the recorded function is."""
+        return line_of_user()
+
+    # -- what the outside is in the recording
+
+    def of(self, x: Any) -> Traced:
+        """The node that stands for a Value."""
+        if isinstance(x, Traced):
+            return x
+        found = self.outside.get(id(x))
+        if found is None:
+            if x.op is CONSTANT and x.data.__class__ is float:  # a number that was written in an expression
+                return self.frozen(x.data)
+            node = self._node(INPUT if x.op is CONSTANT else LEAF, x.data)
+            node._info = Info(x.name)
+            self.outside[id(x)] = found = (x, node)
+        return found[1]
+
+    def argument(self, data: Any, differentiable: bool, name: str) -> Traced:
+        """The node of an argument."""
+        node = self._node(LEAF if differentiable else INPUT, data)
+        node._info = Info(name)
+        return node
+
+    def is_plain(self, x: Node) -> bool:
+        """Whether outside of the recording this would be no Value: it was made of plain arguments alone."""
+        plain: set[Node] = {node for node in self.nodes if node.op in (INPUT, CONSTANT)}
+        for node in self.nodes:
+            if node.parents and all(parent in plain or parent.op is CONSTANT for parent in node.parents):
+                plain.add(node)
+        return x in plain or x.op is CONSTANT
+
+    def read(self, buffer: Any) -> Traced:
+        """The node of what a buffer holds at this point."""
+        if id(buffer) in self.written:
+            return self.written[id(buffer)][1]
+        if id(buffer) not in self.outside:
+            self.outside[id(buffer)] = (buffer, self._node(INPUT, buffer.data.copy()))
+        return self.outside[id(buffer)][1]
+
+    def write(self, buffer: Any, new_data: Node) -> None:
+        """Leave a result in a buffer when the run is over."""
+        self.written[id(buffer)] = (buffer, self.of(new_data))
+
+    def holds(self, answer: Any) -> bool:
+        """The truth of a question on which the recording may depend: another answer needs another recording."""
+        if not isinstance(answer, Node):
+            return bool(answer)
+        node = self.of(answer)
+        truth = bool(_data.__get__(node))
+        self.guards.append((node, truth))
+        return truth
+
+    def _node(self, op: Operation, data: Any, parents: Sequence[Traced] = ()) -> Traced:
+        node: Traced = new(Traced)
+        _data.__set__(node, data)
+        node.grad = None
+        node.op = op
+        node._info = None
+        if op.variadic or len(parents) > 2:
+            node._a, node._b = tuple(parents), None
+        else:
+            node._a = parents[0] if parents else None
+            node._b = parents[1] if len(parents) == 2 else None
+        self.nodes.append(node)
+        return node
