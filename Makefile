@@ -1,4 +1,4 @@
-# make demo | test | check | slow | bench | docs | clean; each makes what it needs. `make test PYTHON=python3.12` picks the interpreter.
+# make demo | test | check | slow | lessons | bench | docs | clean; each makes what it needs. `make test PYTHON=python3.12` picks the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,15 +6,16 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := setup.cfg pyproject.toml
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types check slow bench docs clean
+.PHONY: help demo test lint types check slow lessons bench docs clean
 
 help:
 	@echo "make demo    train a network on real digits, verify it, draw it (into runs/)"
 	@echo "make test    the quick tests and every documented example"
 	@echo "make check   lint, types, tests with warnings as errors, README's commands"
 	@echo "make slow    the tests that build, install and train"
+	@echo "make lessons run every lesson in full (into runs/)"
 	@echo "make bench   side by side with peers (benchmarks/RESULTS.md)"
-	@echo "make docs    write docs/operations.md anew"
+	@echo "make docs    write docs/operations.md, docs/gallery.md and docs/lessons.md anew"
 	@echo "make clean   remove what the other targets made (runs/ stays)"
 
 demo: $(VENV)/demo.stamp
@@ -38,13 +39,19 @@ check: lint types test
 slow: $(VENV)/slow.stamp
 	$(BIN)/python -m pytest -q -m slow
 
+lessons: $(VENV)/demo.stamp
+	$(BIN)/tinygrad-edu lesson all
+
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.checkers
 
-# docs/operations.md is written from the entries of the operations; a test says when it is stale.
+# docs/operations.md is written from the entries of the operations, docs/gallery.md by drawing, docs/lessons.md from the
+# lessons, and the pictures that are missing there by running them; a test says when a page is stale.
 docs: $(VENV)/demo.stamp
 	$(BIN)/python docs/operations.py
+	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/lessons.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -73,7 +73,8 @@ def test_setup_cfg_lists_every_package_of_the_tree():
         for name, folder in FOLDERS.items()
         for init in (ROOT / folder).rglob("__init__.py")
     }
-    assert set(config()["options"]["packages"].split()) == found
+    assert set(config()["options"]["packages"].split()) == {*found, "tinygrad_edu.examples"}
+    assert not (ROOT / "examples" / "__init__.py").exists(), "walking the packages would run the lessons"
 
 
 def test_every_folder_with_modules_is_a_package():
@@ -164,6 +165,7 @@ def test_a_wheel_holds_every_source_and_data_file_below_one_name(wheel):
         for file in (ROOT / folder).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
+    expected |= {f"tinygrad_edu/examples/{lesson.name}" for lesson in (ROOT / "examples").glob("[0-9]*.py")}
     assert wheel_members(wheel) == expected
     assert {"tinygrad_edu/py.typed", "tinygrad_edu/nn/data/digits.npz", "tinygrad_edu/nn/data/DIGITS.txt"} <= expected
 
@@ -173,6 +175,15 @@ def test_an_installed_wheel_imports_from_anywhere_and_adds_no_package_nn_or_viz(
     assert where(cwd=tmp_path, path=[site_packages]) == installed_in(site_packages)
     # A target folder holds console scripts in bin/; everything else is the package and its metadata.
     assert {path.name for path in site_packages.iterdir() if path.suffix != ".dist-info"} == {"tinygrad_edu", "bin"}
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_brings_the_lessons_along(site_packages, tmp_path):
+    start = "import sys, tinygrad_edu.__main__ as command; sys.exit(command.main(sys.argv[1:]))"
+    # Pictures of graphs need the graphviz package, which stands beside NumPy.
+    assert "One sigmoid neuron" in python(start, "lesson", cwd=tmp_path, path=[site_packages])
+    assert "0.999089" in python(start, "lesson", "1", cwd=tmp_path, path=[site_packages])
+    assert {"index.html", "neuron.svg"} <= {file.name for file in (tmp_path / "runs" / "lesson-01").iterdir()}
 
 
 @pytest.mark.slow
@@ -224,6 +235,8 @@ def test_an_sdist_holds_what_building_and_testing_need(tree, wheel, tmp_path):
         "setup.cfg",
         "pyproject.toml",
         "tests/conftest.py",
+        "docs/operations.py",
+        "docs/lessons.md",
         ".ci/run",
     ):
         assert (unpacked / name).is_file(), name

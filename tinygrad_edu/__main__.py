@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-edu demo | train | check | draw | info``.
+"""The command line: ``tinygrad-edu demo | train | check | draw | lesson | info``.
 
 Bad input ends in one line and exit code 2; a gradient that fails its check ends in 1, one that could not be
 judged in 3, Ctrl-C in 130.
@@ -6,13 +6,22 @@ judged in 3, Ctrl-C in 130.
 
 import argparse
 import functools
+import json
 import os
+import shutil
 import sys
+import traceback
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinygrad_edu.errors import TinygradEduError
+from tinygrad_edu.errors import ArgumentError, TinygradEduError
 
+EXIT_CODES = """exit codes:
+  0  every gradient is right (or, at a kink, between the slopes to the two sides)
+  1  a gradient is wrong
+  2  the command cannot be read, or the function fails
+  3  nobody can tell; the report says why"""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives back the exit code.
@@ -66,10 +75,23 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "-i", "--input", action="append", default=[], metavar="NAME=VALUE", help="a number or a list: x=2, w=[1,2]"
         )
+        if name == "check":
+            command.formatter_class = argparse.RawDescriptionHelpFormatter
+            command.epilog = EXIT_CODES
+            command.add_argument("--json", action="store_true", help="the whole report as JSON")
         if name == "draw":
             command.add_argument("-o", "--output", type=Path, default=Path("graph.svg"), help=".svg .png .pdf .dot")
             command.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
-            command.add_argument("--local", action="store_true", help="local derivatives on the edges")
+            command.add_argument(
+                "--edges", choices=("local", "contribution"), help="what to write on them: local derivatives, or what flows back"
+            )
+
+    lesson = commands.add_parser("lesson", help="list the lessons; run one and open the page it makes")
+    lesson.set_defaults(run=_lesson)
+    lesson.add_argument("numbers", nargs="*", metavar="NUMBER", help="such as 12; 'all' for all; none: the list")
+    lesson.add_argument("--quick", action="store_true", help="shorter training, as in the tests")
+    lesson.add_argument("--no-open", action="store_true", help="open no browser")
+    lesson.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where the pages go")
 
     info = commands.add_parser("info", help="versions, what is installed, and what each extra would bring")
     info.set_defaults(run=_info)
@@ -136,9 +158,17 @@ def _check(arguments: argparse.Namespace) -> int:
     from tinygrad_edu.check import check_gradients
     from tinygrad_edu.cli.expressions import read_target
 
-    target = read_target(arguments.target, arguments.input)
-    report = check_gradients(target, *target.inputs.values(), names=tuple(target.inputs), raise_on_fail=False, rng=0)
-    print(report)
+    try:
+        target = read_target(arguments.target, arguments.input)
+        names = tuple(target.inputs)
+        report = check_gradients(target, *target.inputs.values(), names=names, raise_on_fail=False, rng=0)
+    except (TinygradEduError, OSError):
+        raise
+    except Exception as error:  # of the user's own code: 1 would say that its gradient is wrong
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__}: {error} (in {place.filename}:{place.lineno})"
+        raise ArgumentError(f"{arguments.target} failed: {reason}") from error
+    print(json.dumps(report.to_dict(), indent=2, allow_nan=False) if arguments.json else report)
     return {"FAIL": 1, "INCONCLUSIVE": 3}.get(report.verdict.name, 0)
 
 
@@ -149,9 +179,19 @@ def _draw(arguments: argparse.Namespace) -> int:
     root = read_target(arguments.target, arguments.input).run()
     if root.size == 1:
         root.backward()
-    path = draw(root, local=arguments.local).render(arguments.output, overwrite=arguments.overwrite)
+    path = draw(root, edges=arguments.edges).render(arguments.output, overwrite=arguments.overwrite)
     print(f"wrote {path}")
     return 0
+
+
+def _lesson(arguments: argparse.Namespace) -> int:
+    from tinygrad_edu.cli.lessons import chosen, listing, run_all
+
+    if not arguments.numbers:
+        print(listing(min(shutil.get_terminal_size().columns, 100)))
+        return 0
+    watched = sys.stdout.isatty() and not arguments.no_open
+    return run_all(chosen(arguments.numbers), arguments.out, arguments.quick, webbrowser.open if watched else None)
 
 
 def _info(arguments: argparse.Namespace) -> int:

@@ -95,7 +95,7 @@ class Graph {
       const sum = sums.get(i);
       box.texts.gradient.textContent = sum === undefined ? (node.gradient === null ? "" : "grad —") : cut("grad " + this.words.of(sum), 24);
       const state = active.has(i) ? "now" : targets.has(i) ? "gets" : graded.has(i) ? "done" : "";
-      box.texts.badge.textContent = { now: "◀ now", gets: "＋ gets", done: "✓", "": "" }[state];
+      box.texts.badge.textContent = { now: "◀ now", gets: "+ gets", done: "✓", "": "" }[state];
       box.group.setAttribute("class", `node ${node.kind} ${state} ${seen ? "" : "unknown"}`);
     }
     for (const [key, edge] of this.edges) {
