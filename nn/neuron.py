@@ -4,7 +4,6 @@ The call, the order of parameters and the order of arithmetic are those of Andre
 micrograd, so its examples run with the imports changed and give the same numbers to the last bit.
 """
 
-import operator
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
@@ -18,6 +17,8 @@ from tinygrad_edu.nn.layers.activation import Activation, scalar_activation
 from tinygrad_edu.nn.layers.dense import Dense
 from tinygrad_edu.nn.layers.sequential import Sequential
 from tinygrad_edu.nn.module import Module, Parameter
+from tinygrad_edu.ops.chains import weighted_sum
+from tinygrad_edu.ops.questions import is_plain
 
 
 class Uniform(Protocol):
@@ -92,7 +93,7 @@ class Neuron(Module):
             x = _as_list(x, self)
         if len(x) != len(self.w):
             raise ShapeError(f"{self.label}: expected {len(self.w)} inputs, got {len(x)}")
-        total = sum(map(operator.mul, self.w, x), self.b)
+        total = weighted_sum(self.b, self.w, x)
         return total if self._activate is None else self._activate(total)
 
     @property
@@ -232,7 +233,7 @@ class MLP(Module):
 
     def forward(self, x: Any) -> Any:
         """One sample: the output Values. A batch, as an array of shape (batch, n_inputs): one Value."""
-        if isinstance(x, np.ndarray) and x.ndim == 2:
+        if isinstance(x, (np.ndarray, Value)) and x.ndim == 2 and is_plain(x):
             return array([_as_list(self._sample(row), self) for row in x.tolist()])
         return self._sample(x)
 

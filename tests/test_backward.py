@@ -277,3 +277,19 @@ def test_create_graph_agrees_with_the_fast_pass_on_arrays():
     w.zero_grad()
     loss(w).backward(create_graph=True)
     np.testing.assert_allclose(w.grad.data, fast, rtol=1e-15)
+
+
+def test_a_walk_that_is_interrupted_leaves_no_marks_in_the_gradients():
+    class Interrupting(Value):
+        __slots__ = ()
+        _a = property(lambda self: interrupt(), lambda self, operand: None)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    x = Value(2.0)
+    y = x * x
+    z = y * Interrupting(3.0)
+    with pytest.raises(KeyboardInterrupt):
+        (y + z).backward()
+    assert (x.grad, y.grad, z.grad) == (None, None, None)

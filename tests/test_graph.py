@@ -10,7 +10,7 @@ import pytest
 from tinygrad_edu import Value, no_grad, record_lines, scope
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.graph import Replay, ancestors, descendants, leaves, replay, topological
-from tinygrad_edu.kinds import elementwise, local_derivatives
+from tinygrad_edu.kinds import elementwise
 from tinygrad_edu.op import REGISTRY
 
 
@@ -137,13 +137,6 @@ def test_recorded_lines_name_the_users_line():
     assert (y * 2).line is None
 
 
-def test_local_derivatives_are_the_numbers_on_the_edges():
-    x, y = Value(2.0), Value(5.0)
-    assert local_derivatives(x * y) == (5.0, 2.0)
-    assert local_derivatives(x**3) == (12.0, pytest.approx(8 * 0.6931471805599453))
-    assert local_derivatives(Value([1.0, 2.0]).sum()) == (None,)
-
-
 def test_an_operation_of_ours_is_not_replaced_but_a_users_own_may_be_entered_again():
     with pytest.raises(ArgumentError, match="'exp' exists"):
         elementwise("exp", lambda x: x, along=(lambda t, out, x: t,))
@@ -164,6 +157,27 @@ def test_a_copied_graph_is_a_graph_of_its_own(twin):
     assert (leaf.name, again.scope.path, again.op is y.op) == ("x", "net", True)
     assert leaf.grad == 6.0 * y.data
     assert x.grad is None
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda graph: pickle.loads(pickle.dumps(graph))])
+def test_a_graph_far_deeper_than_the_recursion_limit_is_copied_and_shared_nodes_stay_shared(twin):
+    x = Value(1.0, name="x")
+    middle = x
+    for _ in range(2_000):
+        middle = middle * x
+    root = middle
+    for _ in range(2_000):
+        root = root + x
+    root_again, middle_again, x_again = twin([root, middle, x])
+    assert {middle_again, x_again} <= set(topological(root_again))
+    root_again.backward()
+    assert (x_again.grad, x_again.name, x.grad) == (4_001.0, "x", None)
+
+
+def test_a_shallow_copy_of_a_node_has_the_same_operands():
+    x = Value(3.0)
+    y = x * x
+    assert copy.copy(y).parents == (x, x)
 
 
 def test_wrong_parameters_are_refused_by_name():

@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 
-from tinygrad_edu import Value, no_grad
+from tinygrad_edu import Value, backward, no_grad
 from tinygrad_edu.errors import GradientError, ShapeError
 from tinygrad_edu.transforms import checkpoint, grad, hvp
 from tinygrad_edu.watch import HOOKED
@@ -30,6 +30,20 @@ def test_a_hook_sees_the_complete_gradient_once_in_a_pass():
     loss.backward()
     assert len(seen) == 2
     np.testing.assert_array_equal(x.grad, [28.0, 44.0])
+    handle.remove()
+
+
+def test_a_hook_elsewhere_leaves_other_graphs_on_the_fast_path(monkeypatch):
+    handle = Value(1.0).register_hook(print)
+    x, hooked = Value(3.0), Value(2.0)
+    careful = []
+    monkeypatch.setattr(backward, "_into_slots_with_care", lambda root, *rest: careful.append(root))
+    (x * x).backward()
+    assert (x.grad, careful) == (6.0, [])
+    hooked.register_hook(print)
+    product = hooked * x
+    product.backward()
+    assert careful == [product]
     handle.remove()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_edu import Value, ops
+from tinygrad_edu import Value, array, ops
 from tinygrad_edu.errors import DTypeError, NotDifferentiableError
 from tinygrad_edu.numpy_protocol import PLAIN
 from tinygrad_edu.op import NUMPY, Operation
@@ -206,3 +206,20 @@ def test_the_page_of_operations_is_up_to_date():
     path = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, env=path, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("function", [np.sum, np.mean, np.max, np.linalg.norm, np.exp, np.cumsum])
+def test_a_list_of_values_in_place_of_an_array_is_refused_and_the_way_out_is_shown(function):
+    v, w = Value([1.0, 2.0]), Value([3.0, 4.0])
+    with pytest.raises(NotDifferentiableError, match=r"np\.sum\(tinygrad_edu\.array\(\[v, w\]\)\)"):
+        function([v, w])
+    function(array([v, w])).sum().backward()
+    assert v.grad.shape == (2,)
+
+
+def test_filling_an_array_like_a_plain_one_with_a_value_names_the_function_that_does_it():
+    fill = Value(3.0)
+    with pytest.raises(NotDifferentiableError, match=r"np\.full_like\(array, value\).*tinygrad_edu\.full_like"):
+        np.full_like(np.zeros(2), fill)
+    ops.full_like(np.zeros(2), fill).sum().backward()
+    assert fill.grad == 2.0

@@ -8,6 +8,7 @@ from tinygrad_edu import Value
 from tinygrad_edu.backward import backward
 from tinygrad_edu.ops.cumulative import cummax
 from tinygrad_edu.ops.indexing import scatter
+from tinygrad_edu.transforms import hessian
 
 
 def gradient(f, *operands):
@@ -189,3 +190,12 @@ def test_derivatives_keep_the_range_of_floats_where_squares_would_leave_it():
 
 def test_a_scatter_by_a_list_adds_repeats_like_one_by_an_array():
     assert scatter(np.array([1.0, 2.0, 3.0]), [0, 0, 1], (2,)).tolist() == [3.0, 3.0]
+
+
+def test_the_hessian_of_a_length_at_zero_is_the_identity_by_convention():
+    np.testing.assert_array_equal(hessian(np.linalg.norm)(np.zeros(3)), np.eye(3))
+    np.testing.assert_array_equal(hessian(lambda v: np.hypot(v[0], v[1]))(np.zeros(2)), np.eye(2))
+
+
+def test_the_hessian_of_a_deviation_of_0_is_that_of_half_the_squares_about_the_mean():
+    np.testing.assert_allclose(hessian(np.std)(np.ones(3)), (np.eye(3) - 1 / 3) / 3)

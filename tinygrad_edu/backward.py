@@ -11,10 +11,10 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError, GradientError, ShapeError
 from tinygrad_edu.graph import topological
-from tinygrad_edu.kinds import fit
+from tinygrad_edu.kinds import PRODUCT, SUM, fit
 from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import CONSTANT, LEAF, Node, Operation, as_operand, constant
-from tinygrad_edu.watch import HOOKED, check_rule, describe, run_hooks
+from tinygrad_edu.watch import HOOKED, check_rule, describe, is_hooked, run_hooks
 
 Keep = Literal["all", "leaves"]
 
@@ -28,7 +28,7 @@ def backward(root: Node, gradient: Any = None, keep: Keep = "all", create_graph:
             f"backward: this value ({root.op.name}) depends on nothing differentiable: it was computed under no_grad, "
             "from plain numbers only, or by an operation without a derivative. Build it from Values outside no_grad()."
         )
-    if create_graph or HOOKED or current_mode().anomaly is not None:
+    if create_graph or current_mode().anomaly is not None or (HOOKED and any(map(is_hooked, topological(root)))):
         _into_slots_with_care(root, gradient, keep == "all", create_graph)
     else:
         _into_slots(root, _seed(root, gradient), keep == "all")
@@ -38,12 +38,12 @@ def _seed(root: Node, gradient: Any) -> Any:
     """The gradient that a pass starts from: an own copy, in the root's shape, dtype and kind."""
     data = root.data
     if gradient is None:
-        if np.size(data) != 1:
+        if data.__class__ is np.ndarray and data.size != 1:
             raise GradientError(
                 f"backward: the root has shape {np.shape(data)}, and only a single number has an obvious gradient. "
                 "Reduce it first (.sum(), .mean()), or pass gradient= an array of that shape."
             )
-        return 1.0 if data.__class__ is float else np.ones_like(data)
+        return np.ones_like(data) if data.__class__ is np.ndarray else data.__class__(1)
     seed = as_operand(gradient.data if isinstance(gradient, Node) else gradient)
     if np.shape(seed) != np.shape(data):
         raise ShapeError(
@@ -56,114 +56,166 @@ def _seed(root: Node, gradient: Any) -> Any:
 def _into_slots(root: Node, seed: Any, keep_all: bool) -> None:
     """One pass over the graph below `root`: leaves accumulate, everything else starts anew.
 
-    Elementwise operations of one or two operands, the bulk of every graph, have their rules called
-    here; all contributions of a node are computed before any is stored.
+    Elementwise operations of one or two operands, the bulk of every graph, have their rules called here; all
+    contributions of a node are computed before any is stored. Products of like arrays, and products and sums of
+    floats, whose rules cannot fail, are written out.
     """
     order = _consumers_last(root)
-    for node in order:
-        node.grad = None
     root.grad = seed if root.grad is None else root.grad + seed
+    own: set[Node] = set()
+    array = np.ndarray
     node = root
     try:
         for node in reversed(order):
             g = node.grad
             if g is None:
                 continue
+            if not keep_all:
+                node.grad = None
             op = node.op
             along = op.along
             if along is None:
-                _contribute(node, g, [parent.data for parent in node.parents], node.data, keep_all)
-            else:
-                a = node._a
-                b = node._b
-                x = a.data
-                c = d = None
-                try:
-                    if b is None:
-                        if a.op is not CONSTANT:
-                            c = along[0](g, node.data, x)
-                            k = c.__class__
-                            if k is not x.__class__ or (
-                                k is not float
-                                and (c.shape != x.shape or c.dtype is not x.dtype or c is g or c.base is not None)
-                            ):
-                                c = _settle(c, op, x, g, a.grad is None and (keep_all or a.op is LEAF))
-                    else:
-                        y = b.data
-                        if a.op is not CONSTANT:
-                            c = along[0](g, node.data, x, y)
-                            k = c.__class__
-                            if k is not x.__class__ or (
-                                k is not float
-                                and (c.shape != x.shape or c.dtype is not x.dtype or c is g or c.base is not None)
-                            ):
-                                c = _settle(c, op, x, g, a.grad is None and (keep_all or a.op is LEAF))
-                        if b.op is not CONSTANT:
-                            d = along[1](g, node.data, x, y)
-                            k = d.__class__
-                            if k is not y.__class__ or (
-                                k is not float
-                                and (d.shape != y.shape or d.dtype is not y.dtype or d is g or d.base is not None)
-                            ):
-                                d = _settle(d, op, y, g, b.grad is None and (keep_all or b.op is LEAF))
-                except (ArithmeticError, ValueError):
-                    if not _all_floats(node):
-                        raise
-                    _contribute(node, np.float64(g), _wide(node), np.float64(node.data), keep_all)
-                else:
-                    if c is not None:
+                _contribute(node, g, [parent.data for parent in node.parents], node.data, keep_all, own)
+                continue
+            a = node._a
+            b = node._b
+            x = a.data
+            if along is PRODUCT:
+                y = b.data
+                if g.__class__ is float or (
+                    x.__class__ is array and y.__class__ is array and x.dtype is y.dtype and x.shape == y.shape
+                ):
+                    if a.op is not CONSTANT:
+                        c = g * y
                         a.grad = c if a.grad is None else a.grad + c
-                    if d is not None:
-                        b.grad = d if b.grad is None else b.grad + d
-            if not keep_all:
-                node.grad = None
+                    if b.op is not CONSTANT:
+                        c = g * x
+                        b.grad = c if b.grad is None else b.grad + c
+                    continue
+            elif along is SUM and g.__class__ is float:
+                if a.op is not CONSTANT:
+                    a.grad = g if a.grad is None else a.grad + g
+                if b.op is not CONSTANT:
+                    b.grad = g if b.grad is None else b.grad + g
+                continue
+            c = d = None
+            try:
+                if b is None:
+                    if a.op is not CONSTANT:
+                        c = along[0](g, node.data, x)
+                        k = c.__class__
+                        if k is not x.__class__ or (
+                            k is not float
+                            and (not op.exact or c.dtype is not x.dtype or (c is g and (keep_all or a.op is LEAF)))
+                        ):
+                            c = _settle(c, op, x, g, a.grad is None and (keep_all or a.op is LEAF))
+                else:
+                    y = b.data
+                    exact = op.exact and (x.__class__ is float or y.__class__ is float or x.shape == y.shape)
+                    if a.op is not CONSTANT:
+                        c = along[0](g, node.data, x, y)
+                        k = c.__class__
+                        if k is not x.__class__ or (
+                            k is not float
+                            and (not exact or c.dtype is not x.dtype or (c is g and (keep_all or a.op is LEAF)))
+                        ):
+                            c = _settle(c, op, x, g, a.grad is None and (keep_all or a.op is LEAF))
+                    if b.op is not CONSTANT:
+                        d = along[1](g, node.data, x, y)
+                        k = d.__class__
+                        if k is not y.__class__ or (
+                            k is not float
+                            and (not exact or d.dtype is not y.dtype or (d is g and (keep_all or b.op is LEAF)))
+                        ):
+                            d = _settle(d, op, y, g, b.grad is None and (keep_all or b.op is LEAF))
+            except (ArithmeticError, ValueError):
+                if not _all_floats(node):
+                    raise
+                _contribute(node, np.float64(g), _wide(node), np.float64(node.data), keep_all, own)
+            else:
+                if c is not None:
+                    a.grad = c if a.grad is None else a.grad + c
+                if d is not None:
+                    b.grad = d if b.grad is None else b.grad + d
     except Exception as error:
         error.add_note(f"in the backward rule of {describe(node)}")
         raise
 
 
 def _consumers_last(root: Node) -> list[Node]:
-    """The nodes below `root` that have operands, operands before consumers; the fast `topological`."""
+    """The nodes below `root` that have operands, operands before consumers, without gradients; a fast `topological`.
+
+    How far the walk has come with a node stands in its slot `grad`, which starts anew anyway: cheaper than a set.
+    """
     order: list[Node] = []
     if root._a is None:
         return order
-    seen: set[Node] = set()
-    stack: list[Any] = [root]
-    push, pop, add, out = stack.append, stack.pop, seen.add, order.append
-    while stack:
-        node = pop()
-        if node is None:  # marks that all operands of the node beneath it are done
-            out(pop())
-            continue
-        if node in seen:
-            continue
-        add(node)
-        push(node)
-        push(None)
-        a = node._a
-        if a.__class__ is tuple:
-            for parent in a:
-                if parent._a is not None and parent not in seen:
-                    push(parent)
-            continue
-        if a._a is not None and a not in seen:
-            push(a)
-        b = node._b
-        if b is not None and b._a is not None and b not in seen:
-            push(b)
+    opened, done = object(), object()
+    node, stack = root, [root]
+    push, pop, out = stack.append, stack.pop, order.append
+    try:
+        while stack:
+            node = pop()
+            if node.grad is opened:  # all that it depends on is done
+                node.grad = done
+                out(node)
+                continue
+            while node.grad is not done:
+                node.grad = opened
+                push(node)
+                a = node._a
+                b = node._b
+                if b is None:
+                    if a.__class__ is tuple:
+                        stack += [parent for parent in a if parent._a is not None and parent.grad is not done]
+                        break
+                    if a._a is None:
+                        break
+                    node = a
+                elif b._a is None:
+                    if a._a is None:
+                        break
+                    node = a
+                else:
+                    if a._a is not None and a.grad is not done:
+                        push(a)
+                    node = b
+    except BaseException:  # Ctrl-C: leave no marks
+        for left in (*order, *stack, node):
+            left.grad = None
+        raise
+    for node in order:
+        node.grad = None
     return order
 
 
-def _contribute(node: Node, g: Any, xs: list[Any], out: Any, keep_all: bool) -> None:
-    """Add what `node` hands to each of its parents to their `.grad`."""
+def _contribute(node: Node, g: Any, xs: list[Any], out: Any, keep_all: bool, own: set[Node]) -> None:
+    """Add what `node` hands to each of its parents to their `.grad`; `own`: see `_add_piece`."""
     op, params = node.op, node.params
     parents = node.parents
+    if op.add_piece is not None and _add_piece(node, g, parents[0].grad, own):
+        return
     wanted = [i for i, parent in enumerate(parents) if parent.op is not CONSTANT and op.has_rule(i)]
     for i, c in zip(wanted, op.pull_each(wanted, g, out, xs, params), strict=True):
         parent = parents[i]
         if c is not None:
             total = _settle(c, op, parent.data, g, keep_all or parent.op is LEAF)
             parent.grad = total if parent.grad is None else parent.grad + total
+
+
+def _add_piece(node: Node, g: Any, total: Any, own: set[Node]) -> bool:
+    """Add the gradient of a piece to the gradient of the whole in place, if that is the pass's own array already.
+
+    It is from the second piece on, since the first left a sum there, or zeros around itself. So the rows of
+    an array that is read row by row cost one array, not one array each.
+    """
+    whole = node.parents[0]
+    if whole not in own or total.__class__ is not np.ndarray:
+        own.add(whole)
+        return False
+    add_piece: Any = node.op.add_piece
+    add_piece(total, g, **node.params)
+    return True
 
 
 def _settle(c: Any, op: Any, x: Any, g: Any, keep: bool) -> Any:
@@ -220,6 +272,7 @@ def pull_back(
     """
     grads: dict[Node, Any] = dict(seeds)
     anomaly, hooked = current_mode().anomaly, bool(HOOKED)
+    own: set[Node] = set()
     for node in reversed(order):
         g = grads.get(node)
         if g is None:
@@ -229,7 +282,10 @@ def pull_back(
         op = node.op
         if op.terminal:
             continue
+        in_pieces = op.add_piece is not None and anomaly is None and not create_graph
         try:
+            if in_pieces and _add_piece(node, g, grads.get(node.parents[0]), own):
+                continue
             for i, parent, c in _contributions(node, g, needed, create_graph):
                 if anomaly is not None:
                     check_rule(node, i, g, c, anomaly, "backward")

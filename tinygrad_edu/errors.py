@@ -45,6 +45,10 @@ class IndependentResultWarning(UserWarning):
     """A derivative by something that the result does not depend on: it is zero, and perhaps a mistake."""
 
 
+class InconclusiveCheckWarning(UserWarning):
+    """A gradient that the checker could neither confirm nor refute; the message says why, and what to do."""
+
+
 class GradientCheckError(TinygradEduError, AssertionError):
     """A gradient that finite differences contradict; `report` holds the evidence."""
 

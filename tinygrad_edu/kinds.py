@@ -6,7 +6,7 @@ result, `x, y` the operands.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -24,6 +24,10 @@ from tinygrad_edu.op import (
     register,
 )
 
+# The rules of sums and products, of which the largest graphs are made: the backward loop knows them by heart.
+SUM: Final = (lambda t, out, x, y: t, lambda t, out, x, y: t)
+PRODUCT: Final = (lambda t, out, x, y: t * y, lambda t, out, x, y: t * x)
+
 
 class Elementwise(Operation):
     """Each entry of the result depends on one entry of each operand: the derivative is diagonal.
@@ -38,8 +42,11 @@ class Elementwise(Operation):
         arity = len(along)
         self.scalar = scalar or (lambda *xs, **params: float(forward(*xs, **params)))
         super().__init__(name, forward, along, **{"cases": BROADCASTS.get(arity, ()), **entry})
+        self.of_left: Any  # the operators of a Value, if there are two operands and no parameters
+        self.of_right: Any
         if arity <= 2 and all(along) and not self.defaults:  # the backward loop hands its rules no parameters
-            self.along = (along[0], along[1] if arity == 2 else None)
+            self.along = along if along is SUM or along is PRODUCT else (along[0], along[1] if arity == 2 else None)
+            self.exact = self.is_built_in()
 
     def compute(self, *operands: Any, **params: Any) -> Any:
         for x in operands:
@@ -169,10 +176,18 @@ def elementwise(name: str, forward: Any, *, along: Sequence[Rule], scalar: Any =
     return op
 
 
-def linear(name: str, forward: Any, *, adjoint: Callable[..., Any], **entry: Any) -> Linear:
+def linear(
+    name: str,
+    forward: Any,
+    *,
+    adjoint: Callable[..., Any],
+    add_piece: Callable[..., None] | None = None,
+    **entry: Any,
+) -> Linear:
     """Enter an operation that is linear in its operand, ``adjoint(g, x, **params)`` its transpose.
 
-    A variadic one gets the index of the operand after `g`.
+    A variadic one gets the index of the operand after `g`. One that reads a part of its operand, and whose adjoint
+    makes a new array, may say how to add that to an array in place: ``add_piece(total, g, **params)``.
 
     Examples
     --------
@@ -184,6 +199,7 @@ def linear(name: str, forward: Any, *, adjoint: Callable[..., Any], **entry: Any
     array([2., 2.])
     """
     op = Linear(name, forward, (adjoint,), **entry)
+    op.add_piece = add_piece
     register(op)
     return op
 
@@ -233,25 +249,6 @@ BROADCASTS = {
     2: (case((), ()), case((3,), (3,)), case((2, 3), (3,)), case((2, 1), (1, 3)), case((), (2, 3)), case((0, 3), (3,))),
     3: (case((), (), ()), case((2, 3), (3,), ()), case((3,), (2, 1), (2, 3)), case((0,), (0,), ())),
 }
-
-
-def local_derivatives(node: Node) -> tuple[Any, ...]:
-    """For each parent, the local derivative of an elementwise node (a float or array), else None.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Value
-    >>> local_derivatives(Value(2.0) * Value(5.0))
-    (5.0, 2.0)
-    """
-    op = node.op
-    if not isinstance(op, Elementwise):
-        return (None,) * len(node.parents)
-    xs = [parent.data for parent in node.parents]
-    one = 1.0 if node.data.__class__ is float else np.ones_like(node.data)
-    return tuple(
-        None if rule is None else op.pull(i, one, node.data, xs, node.params) for i, rule in enumerate(op.rules)
-    )
 
 
 def fit(contribution: Any, op: Operation, x: Any) -> Any:
@@ -309,20 +306,16 @@ def _unary(op: Elementwise) -> Callable[[Any], Any]:
 
 
 def _binary(op: Elementwise) -> Callable[[Any, Any], Any]:
-    """The call of a two-operand operation, written out: scalar graphs live by its speed."""
+    """The call of a two-operand operation, written out: scalar graphs live by its speed.
+
+    As the operator of a Value, ``x * y`` is `op.of_left` and ``2.0 * y`` is ``op.of_right(y, 2.0)``.
+    """
     forward, scalar = op.forward, op.scalar
 
-    def apply(x: Any, y: Any) -> Any:
-        try:
-            if isinstance(x, Node):
-                if not isinstance(y, Node):
-                    y = constant(x, y)
-            elif isinstance(y, Node):
-                x = constant(y, x)
-            else:
-                return op.compute(x, y)
-        except DTypeError as error:
-            raise DTypeError(f"{op.name}: {error}") from None
+    def of_left(x: Node, y: Any) -> Any:
+        kind = x.result_class
+        if y.__class__ is not kind and not isinstance(y, Node):
+            y = beside(x, y)
         a = x.data
         b = y.data
         if a.__class__ is float and b.__class__ is float:
@@ -337,7 +330,7 @@ def _binary(op: Elementwise) -> Callable[[Any, Any], Any]:
                 raise explain(op, (a, b), error) from error
         mode = current_mode()
         if mode.plain:
-            node = new(x.result_class)
+            node = new(kind)
             node.data = data
             node.grad = None
             node.op = op
@@ -347,6 +340,21 @@ def _binary(op: Elementwise) -> Callable[[Any, Any], Any]:
             return node
         return record(op, data, (x, y), None)
 
+    def beside(node: Node, data: Any) -> Node:
+        try:
+            return constant(node, data)
+        except DTypeError as error:
+            raise DTypeError(f"{op.name}: {error}") from None
+
+    def of_right(y: Node, x: Any) -> Any:
+        return of_left(beside(y, x), y)
+
+    def apply(x: Any, y: Any) -> Any:
+        if isinstance(x, Node):
+            return of_left(x, y)
+        return of_right(y, x) if isinstance(y, Node) else op.compute(x, y)
+
+    op.of_left, op.of_right = of_left, of_right
     return apply
 
 

@@ -1,10 +1,13 @@
 """The node of a graph, and what may stand beside one in an expression."""
 
-from typing import Any, ClassVar
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, SupportsIndex
 
 import numpy as np
 
 from tinygrad_edu.errors import DTypeError
+from tinygrad_edu.graph import topological
 from tinygrad_edu.mode import Info, Scope
 
 new = object.__new__
@@ -40,6 +43,14 @@ class Node:
             return first
         return (first,) if self._b is None else (first, self._b)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """For pickle and deepcopy, which recurse: what a node depends on goes first, operands before consumers."""
+        whole: Any = super().__reduce_ex__(protocol)
+        if self._a is None or _copying.operands_first:
+            return whole
+        make, args, *state = whole
+        return _made_after, (OperandsFirst(self), make, *args), *state
+
     @property
     def is_leaf(self) -> bool:
         """Whether this is an input or a parameter: made by the user, and differentiable."""
@@ -72,6 +83,34 @@ class Node:
         info = self._info.copy() if self._info is not None else Info()
         info.name = name
         self._info = info
+
+
+class OperandsFirst:
+    """Everything below a node, for a copy of it: a list whose items never reach far into what is not copied yet."""
+
+    def __init__(self, root: Node) -> None:
+        self.root = root
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, self._below()
+
+    def _below(self) -> Iterator[Node]:
+        _copying.operands_first = True
+        try:
+            yield from topological(self.root)[:-1]
+        finally:
+            _copying.operands_first = False
+
+
+class _Copying(threading.local):
+    operands_first = False  # whether this thread is copying an OperandsFirst
+
+
+_copying = _Copying()
+
+
+def _made_after(_operands: Any, make: Callable[..., Node], *args: Any) -> Node:
+    return make(*args)
 
 
 def kept(data: Any) -> Any:

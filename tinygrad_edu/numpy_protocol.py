@@ -13,25 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_edu.errors import DTypeError, NotDifferentiableError
-from tinygrad_edu.op import LATER, NUMPY, Node, Operation
-
-# Answered from the data alone: shapes, booleans, integers, text, files. They have no derivative.
-PLAIN: Final[set[Callable[..., Any]]] = {
-    # comparisons and questions
-    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isinf, np.isnan,
-    np.signbit, np.isneginf, np.isposinf, np.isreal, np.iscomplex, np.iscomplexobj, np.isrealobj, np.isclose,
-    np.allclose, np.array_equal, np.array_equiv, np.isin, np.any, np.all, np.count_nonzero,
-    np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.may_share_memory, np.shares_memory,
-    # shapes and types
-    np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type,
-    np.zeros_like, np.ones_like, np.empty_like, np.einsum_path,
-    # positions
-    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere, np.nonzero,
-    np.flatnonzero, np.lexsort, np.searchsorted, np.digitize, np.diag_indices_from, np.tril_indices_from,
-    np.triu_indices_from, np.histogram_bin_edges,
-    # text and files
-    np.array2string, np.array_str, np.array_repr, np.save, np.savetxt, np.savez, np.savez_compressed,
-}  # fmt: skip
+from tinygrad_edu.mode import current_mode
+from tinygrad_edu.op import LATER, NUMPY, UFUNCS, Operation
+from tinygrad_edu.ops.questions import PLAIN as PLAIN
+from tinygrad_edu.ops.questions import QUESTIONS, ask
 
 # What these arguments are when they change nothing (a reduction's own default for where= is a marker object).
 NEUTRAL: Final = {"where": True, "casting": "same_kind", "subok": True, "order": "K"}
@@ -42,7 +27,8 @@ INTEGERS = "it is for whole numbers, and Values hold floating-point ones"
 IN_PLACE = "it writes into its operand; tinygrad_edu.at_set and at_add return a changed copy"
 JUMPS = "it is not continuous"
 REASONS: Final[dict[str, str]] = {
-    **dict.fromkeys(("put", "place", "putmask", "put_along_axis", "copyto", "fill_diagonal"), IN_PLACE),
+    **dict.fromkeys(("put", "place", "putmask", "put_along_axis", "fill_diagonal"), IN_PLACE),
+    "copyto": f"{IN_PLACE} (np.full_like(array, value) comes to it too: write tinygrad_edu.full_like(array, value))",
     **dict.fromkeys(
         (
             "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_count", "invert", "left_shift", "right_shift", "gcd",
@@ -56,11 +42,15 @@ REASONS: Final[dict[str, str]] = {
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """`Value.__array_ufunc__`: what ``np.exp(value)`` and ``array * value`` come to."""
-    if method == "__call__" and not kwargs and ufunc in NUMPY:  # the usual call, without detours
-        ours = NUMPY[ufunc]
-        return getattr(ours, "apply", ours)(*inputs)
-    if ufunc in PLAIN:
-        return getattr(ufunc, method)(*[plain(x) for x in inputs], **plain(kwargs))
+    if method == "__call__" and not kwargs:  # the usual call, without detours
+        try:
+            ours = UFUNCS[ufunc]
+        except KeyError:
+            pass
+        else:
+            return ours(*inputs)
+    if ufunc in PLAIN or (ufunc in QUESTIONS and current_mode().capture is not None):
+        return ask(ufunc if method == "__call__" else getattr(ufunc, method), *inputs, **kwargs)
     if method == "outer":
         a, b = inputs
         _refuse_all(f"np.{ufunc.__name__}.outer", kwargs)
@@ -76,7 +66,7 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
 def array_function(self: Any, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
     """`Value.__array_function__`: what ``np.sum(value)`` and its kind come to."""
     if function in PLAIN:
-        return function(*plain(args), **plain(kwargs))
+        return ask(function, *args, **kwargs)
     ours = _ours(function)
     alike, accepted = _agreement(function, ours)
     if len(args) <= alike and kwargs.keys() <= accepted and not any(value is MARKER for value in kwargs.values()):
@@ -121,15 +111,6 @@ def _called(
         if not _neutral(key, value, theirs[key].default if key in theirs else None):
             raise _refused(name, key)
     return ours(*args, **{key: value for key, value in given.items() if MARKER is None or value is not MARKER})
-
-
-def plain(x: Any) -> Any:
-    """`x` with the data of every Value in it, also inside lists, tuples and dicts."""
-    if isinstance(x, Node):
-        return x.data
-    if type(x) is dict:
-        return {key: plain(item) for key, item in x.items()}
-    return type(x)(plain(item) for item in x) if type(x) in (list, tuple) else x
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -55,6 +55,7 @@ Rule = Callable[..., Any] | None
 F = TypeVar("F", bound=Callable[..., Any])
 REGISTRY: Final[dict[str, "Operation"]] = {}
 NUMPY: Final[dict[Callable[..., Any], Callable[..., Any]]] = {}  # NumPy's function -> ours, for Values
+UFUNCS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {}  # for ufuncs, what their plain call comes to
 LATER: Final[dict[str, dict[str, Callable[..., Any]]]] = {}  # the same for modules that only users import: name -> ours
 
 
@@ -137,6 +138,8 @@ class Operation:
         self.sample = sample
         self.terminal = not any(self.rules)  # a backward pass does not go past it
         self.along: tuple[Any, Any] | None = None  # set by the kind whose rules the backward loop calls inline
+        self.exact = False  # set with `along`: rules keep the broadcast shape, and make an array or pass `t` on
+        self.add_piece: Callable[..., None] | None = None  # set for linear operations that read a part of their operand
         self.defaults = _parameters(forward, self.arity)
         self.needed = [key for key, default in self.defaults.items() if default is inspect.Parameter.empty]
         self.__name__ = name
@@ -199,6 +202,10 @@ class Operation:
                 raise ArgumentError(f"{self.name}: the parameter {key!r} is needed")
         return operands, full
 
+    def is_built_in(self) -> bool:
+        """Whether this is an operation of tinygrad_edu: none of its functions is a user's."""
+        return all(_is_built_in(part) for part in (self.forward, *self.rules) if part is not None)
+
     def _forward(self, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         try:
             return self.forward(operands, **params) if self.variadic else self.forward(*operands, **params)
@@ -254,6 +261,8 @@ def named(name: str) -> Operation:
 def record(op: Operation, data: Any, nodes: tuple[Node, ...], params: dict[str, Any] | None) -> Node:
     """The node of a result, in the mode of the moment."""
     mode = current_mode()
+    if mode.capture is not None:
+        return mode.capture.record(op, data, nodes, params)  # type: ignore[no-any-return]  # a Node
     node = new(nodes[0].result_class if nodes else Node.result_class)
     node.data = data
     node.grad = None
@@ -284,19 +293,26 @@ def record(op: Operation, data: Any, nodes: tuple[Node, ...], params: dict[str, 
 
 def annotate(node: Node) -> None:
     """Write down the line of the user's code that is making this node."""
+    info = node._info.copy() if node._info is not None else Info()
+    info.line = line_of_user()
+    node._info = info
+
+
+def line_of_user() -> str:
+    """Where the user's code is at this moment, ``file:line``: the innermost frame outside this package and NumPy."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
         "tinygrad_edu",
         "numpy",
     ):
         frame = frame.f_back
-    info = node._info.copy() if node._info is not None else Info()
-    info.line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    node._info = info
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def constant(like: Node, data: Any) -> Node:
     """A node for a plain number or array in an expression; `like` gives its class."""
+    if data.__class__ is not float and (capture := current_mode().capture) is not None:
+        return capture.constant(like, data)  # type: ignore[no-any-return]  # a Node
     node = new(like.result_class)
     node.data = data if data.__class__ is float else kept(as_operand(data))
     node.grad = None
@@ -317,16 +333,22 @@ def register(op: Operation) -> None:
         If an operation of tinygrad_edu has the name.
     """
     old = REGISTRY.get(op.name) or SOURCES.get(op.name)
-    if old is not None and all(_is_built_in(part) for part in (old.forward, *old.rules) if part is not None):
+    if old is not None and old.is_built_in():
         raise ArgumentError(f"the operation {op.name!r} exists already; choose another name")
     REGISTRY[op.name] = op
     for function in op.numpy:
         if NUMPY.get(function, old) is old:
-            NUMPY[function] = op
+            _answer(function, op)
+
+
+def _answer(function: Callable[..., Any], ours: Callable[..., Any]) -> None:
+    NUMPY[function] = ours
+    if isinstance(function, np.ufunc):
+        UFUNCS[function] = getattr(ours, "apply", ours)
 
 
 def _is_built_in(function: Callable[..., Any]) -> bool:
-    return getattr(function, "__module__", "").partition(".")[0] in ("tinygrad_edu", "numpy")
+    return str(getattr(function, "__module__", "")).partition(".")[0] in ("tinygrad_edu", "numpy")
 
 
 def implements(*functions: Callable[..., Any] | None) -> Callable[[F], F]:
@@ -337,7 +359,9 @@ def implements(*functions: Callable[..., Any] | None) -> Callable[[F], F]:
     """
 
     def enter(ours: F) -> F:
-        NUMPY.update({function: ours for function in functions if function is not None})
+        for function in functions:
+            if function is not None:
+                _answer(function, ours)
         return ours
 
     return enter

@@ -177,8 +177,11 @@ class Value(ArrayMethods):
         return np.array(self.data)
 
     def _refuse_to_leave(self, way: str) -> None:
-        """Raise if a transform is differentiating with respect to something this value depends on."""
-        trace = current_mode().trace
+        """Raise in a recording, or if a transform is differentiating with respect to what this value depends on."""
+        mode = current_mode()
+        if mode.capture is not None:
+            mode.capture.refuse(way)
+        trace = mode.trace
         if trace is not None and depends_on(self, trace.all_inputs()):
             raise NotDifferentiableError(
                 f"{way} of a Value inside a function that is being differentiated: as a plain number it would lose its "
@@ -193,6 +196,8 @@ class Value(ArrayMethods):
         return int(self.item())
 
     def __bool__(self) -> bool:
+        if (capture := current_mode().capture) is not None:
+            capture.refuse("a branch (if, while, and, or, not) on the truth")
         return bool(self.data)
 
     def __len__(self) -> int:
@@ -206,13 +211,15 @@ class Value(ArrayMethods):
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, item: Any) -> bool:
+        if (capture := current_mode().capture) is not None:
+            capture.refuse("the membership test `in`")
         return bool(np.any(self.data == (item.data if isinstance(item, Node) else item)))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotDifferentiableError(
             "a Value would become a plain array here, and its gradient would be lost. Use NumPy's functions on it as "
-            "it is, tinygrad_edu.stack([...]) or tinygrad_edu.array([...]) to join Values, or .data where no gradient "
-            "is wanted."
+            "it is, not on a list of Values: np.sum(tinygrad_edu.array([v, w])) instead of np.sum([v, w]) (or "
+            "tinygrad_edu.stack([...])). Use .data where no gradient is wanted."
         )
 
     __array_ufunc__ = numpy_protocol.array_ufunc
@@ -226,7 +233,7 @@ class Value(ArrayMethods):
         return f"{type(self).__name__}({data}{name}{made}{grad})"
 
     def __getitem__(self, index: Any) -> "Value":
-        return indexing.getitem(self, indexing.plain_index(index))  # type: ignore[no-any-return]
+        return indexing.gathered(self, indexing.plain_index(index))  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -258,6 +265,8 @@ def stop_gradient(x: Any) -> Any:
     """
     if not isinstance(x, Node):
         return x
+    if (capture := current_mode().capture) is not None:
+        return capture.stop(x)
     node = new(Value)
     node.data = x.data
     node.grad = None

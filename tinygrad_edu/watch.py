@@ -1,8 +1,9 @@
 """What watches a graph at work: hooks on gradients, and the hunt for the first NaN.
 
 Neither costs anything while unused. A hook sits in the slot `_info` that its node shares with other rare
-things; a backward pass asks once whether any hook is alive in the process (`HOOKED`), and takes the fast
-loop if not. Looking for NaN is part of the mode, which operations ask for anyway.
+things; a backward pass asks once whether any hook is alive in the process (`HOOKED`), looks through its graph
+only then, and takes the fast loop if it finds none there. Looking for NaN is part of the mode, which operations
+ask for anyway.
 """
 
 import itertools
@@ -67,6 +68,12 @@ def register_hook(node: "Node", function: Callable[[Any], Any]) -> HookHandle:
     hooks.functions[key] = function
     HOOKED.add(hooks)
     return HookHandle(hooks, key)
+
+
+def is_hooked(node: "Node") -> bool:
+    """Whether a hook waits for the gradient of this node."""
+    hooks = node._info.hooks if node._info is not None else None
+    return hooks is not None and bool(hooks.functions)
 
 
 def run_hooks(node: "Node", gradient: Any) -> Any:

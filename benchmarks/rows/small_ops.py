@@ -1,6 +1,7 @@
 """A hundred small operations, forward and backward: what the engine itself costs."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from benchmarks.harness import Row
 REPEATS = 50  # of one multiplication and one tanh
 
 
-def _problem() -> tuple[Any, Any]:
+def _problem(dtype: str) -> tuple[Any, Any]:
     rng = np.random.default_rng(0)
-    return rng.random((16, 16)), rng.random((16, 16)) + 0.5
+    return rng.random((16, 16)).astype(dtype), (rng.random((16, 16)) + 0.5).astype(dtype)
 
 
 def _made(step: Callable[[], tuple[Any, Any, Any]]) -> Any:
@@ -23,11 +24,11 @@ def _made(step: Callable[[], tuple[Any, Any, Any]]) -> Any:
     return step, check
 
 
-def ours() -> Any:
+def ours(dtype: str) -> Any:
     """`tinygrad_edu`, eager."""
     from tinygrad_edu import Value
 
-    a, b = map(Value, _problem())
+    a, b = map(Value, _problem(dtype))
 
     def step() -> Any:
         a.zero_grad()
@@ -42,9 +43,9 @@ def ours() -> Any:
     return _made(step)
 
 
-def numpy_by_hand() -> Any:
+def numpy_by_hand(dtype: str) -> Any:
     """The same derivative written out in NumPy."""
-    a, b = _problem()
+    a, b = _problem(dtype)
 
     def step() -> Any:
         z, kept = a, []
@@ -63,12 +64,12 @@ def numpy_by_hand() -> Any:
     return _made(step)
 
 
-def torch() -> Any:
+def torch(dtype: str) -> Any:
     """PyTorch, eager."""
     import torch
 
     torch.set_num_threads(2)
-    a, b = (torch.from_numpy(x).requires_grad_() for x in _problem())
+    a, b = (torch.from_numpy(x).requires_grad_() for x in _problem(dtype))
 
     def step() -> Any:
         a.grad = b.grad = None
@@ -82,12 +83,12 @@ def torch() -> Any:
     return _made(step)
 
 
-def autograd() -> Any:
+def autograd(dtype: str) -> Any:
     """HIPS autograd."""
     import autograd.numpy as anp
     from autograd import value_and_grad
 
-    a, b = _problem()
+    a, b = _problem(dtype)
 
     def f(pair: Any) -> Any:
         z, b = pair
@@ -104,11 +105,11 @@ def autograd() -> Any:
     return _made(step)
 
 
-def mygrad() -> Any:
+def mygrad(dtype: str) -> Any:
     """MyGrad."""
     import mygrad
 
-    a, b = map(mygrad.tensor, _problem())
+    a, b = map(mygrad.tensor, _problem(dtype))
 
     def step() -> Any:
         z = a
@@ -121,12 +122,19 @@ def mygrad() -> Any:
     return _made(step)
 
 
-ROWS = {
-    "tanh": Row(
-        "100 small operations (16x16), forward and backward",
-        {"tinygrad_edu": ours, "NumPy by hand": numpy_by_hand, "torch": torch, "autograd": autograd, "mygrad": mygrad},
+CONTENDERS = {
+    "tinygrad_edu": ours, "NumPy by hand": numpy_by_hand, "torch": torch, "autograd": autograd, "mygrad": mygrad
+}  # fmt: skip
+
+
+def _row(dtype: str, tolerance: float) -> Row:
+    return Row(
+        f"100 small operations (16x16, {dtype}), forward and backward",
+        {name: partial(contender, dtype) for name, contender in CONTENDERS.items()},
         steps=100,
-        tolerance=1e-12,
+        tolerance=tolerance,
         goals={"NumPy by hand": "at least 0.63x", "torch": "2.5x", "autograd": "5x", "mygrad": "5x"},
     )
-}
+
+
+ROWS = {"float64": _row("float64", 1e-12), "float32": _row("float32", 1e-4)}

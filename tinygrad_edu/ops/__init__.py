@@ -26,6 +26,7 @@ from tinygrad_edu.ops import (
     rearrange,
     reduction,
     rounding,
+    sequence_pooling,
     shape,
     signal,
     special,
@@ -57,6 +58,7 @@ from tinygrad_edu.ops.random import *
 from tinygrad_edu.ops.rearrange import *
 from tinygrad_edu.ops.reduction import *
 from tinygrad_edu.ops.rounding import *
+from tinygrad_edu.ops.sequence_pooling import *
 from tinygrad_edu.ops.shape import *
 from tinygrad_edu.ops.signal import *
 from tinygrad_edu.ops.special import *
@@ -88,6 +90,7 @@ __all__ += random.__all__
 __all__ += rearrange.__all__
 __all__ += reduction.__all__
 __all__ += rounding.__all__
+__all__ += sequence_pooling.__all__
 __all__ += shape.__all__
 __all__ += signal.__all__
 __all__ += special.__all__

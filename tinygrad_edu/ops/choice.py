@@ -7,8 +7,9 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.kinds import elementwise
-from tinygrad_edu.op import Interval, Node, Operation, case, implements
+from tinygrad_edu.op import Interval, Operation, case, implements
 from tinygrad_edu.ops.indexing import as_index, at_set, getitem
+from tinygrad_edu.ops.questions import ask, current
 
 __all__ = ["choose", "clip", "nan_to_num", "piecewise", "select", "where"]
 
@@ -86,10 +87,10 @@ def where(condition: Any, *branches: Any) -> Any:
     array([1., 2.])
     """
     if not branches:
-        return np.nonzero(condition)
+        return ask(np.nonzero, condition)
     if len(branches) != 2:
         raise ArgumentError(f"where: expected where(condition, x, y), got {1 + len(branches)} argument(s)")
-    return _where(condition.data if isinstance(condition, Node) else condition, *branches)
+    return _where(current(condition), *branches)
 
 
 @implements(np.select)

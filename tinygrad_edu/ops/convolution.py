@@ -14,7 +14,7 @@ from tinygrad_edu.kinds import Multilinear, multilinear
 from tinygrad_edu.op import case
 from tinygrad_edu.ops import windows
 from tinygrad_edu.ops.columns import MIXED, PLAIN
-from tinygrad_edu.ops.geometry import Geometry, Padding, check_images, geometry_of, padding_of, pair
+from tinygrad_edu.ops.geometry import Geometry, Padding, check_images, geometry_of, padding_of, pair, sideways
 
 __all__ = [
     "conv1d",
@@ -244,7 +244,7 @@ def conv1d(x: Any, weight: Any, stride: int = 1, padding: Any = "valid", dilatio
     check_images("conv1d", x, 3, "(batch, length, channels)")
     check_images("conv1d", weight, 3, "(kernel, in / groups, out)", what="weight")
     tall, flat = np.expand_dims(x, 1), np.expand_dims(weight, 0)
-    return np.squeeze(conv2d(tall, flat, (1, stride), _sideways("conv1d", padding), (1, dilation), groups), 1)
+    return np.squeeze(conv2d(tall, flat, (1, stride), sideways("conv1d", padding), (1, dilation), groups), 1)
 
 
 def conv_transpose1d(
@@ -279,13 +279,6 @@ def conv_transpose1d(
     check_images(name, weight, 3, "(kernel, in, out / groups)", what="weight")
     tall, flat = np.expand_dims(x, 1), np.expand_dims(weight, 0)
     longer = conv_transpose2d(
-        tall, flat, (1, stride), _sideways(name, padding), (0, output_padding), (1, dilation), groups
+        tall, flat, (1, stride), sideways(name, padding), (0, output_padding), (1, dilation), groups
     )
     return np.squeeze(longer, 1)
-
-
-def _sideways(name: str, padding: Any) -> Any:
-    if isinstance(padding, str):
-        return padding
-    left, right = pair(name, "padding", padding, 0)
-    return ((0, 0), (left, right))

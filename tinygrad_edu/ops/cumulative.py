@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.kinds import general, linear
 from tinygrad_edu.op import Interval, case, implements
-from tinygrad_edu.ops.indexing import scatter, take_along_axis
+from tinygrad_edu.ops.indexing import scattered, take_along_axis
 from tinygrad_edu.ops.shape import astype
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum"]
@@ -76,7 +76,7 @@ def _first_attained(x: Any, running: Any, axis: int) -> Any:
 def _pull_running(g: Any, out: Any, x: Any, axis: int) -> Any:
     grid = list(np.ogrid[tuple(slice(n) for n in np.shape(x))])
     grid[axis] = _first_attained(x, out, axis)
-    return scatter(g, index=tuple(grid), shape=np.shape(x))
+    return scattered(g, tuple(grid), np.shape(x))
 
 
 def _push_running(t: Any, out: Any, x: Any, axis: int) -> Any:

@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from tinygrad_edu.kinds import elementwise
+from tinygrad_edu.kinds import PRODUCT, SUM, elementwise
 from tinygrad_edu.op import Interval, Operation
 
 __all__ = [
@@ -19,7 +19,7 @@ NONZERO = Interval(0.5, 3.0)
 
 add = elementwise(
     "add", np.add, scalar=operator.add,
-    along=(lambda t, out, x, y: t, lambda t, out, x, y: t),
+    along=SUM,
     symbol="+", reads=("1", "1"),
 )  # fmt: skip
 
@@ -31,7 +31,7 @@ subtract = elementwise(
 
 multiply = elementwise(
     "multiply", np.multiply, scalar=operator.mul,
-    along=(lambda t, out, x, y: t * y, lambda t, out, x, y: t * x),
+    along=PRODUCT,
     symbol="×", reads=("y", "x"),
 )  # fmt: skip
 
@@ -165,6 +165,8 @@ hypot = elementwise(
     ),
     reads=("x / sqrt(x^2 + y^2), and 0 at the origin", "y / sqrt(x^2 + y^2), and 0 at the origin"),
     domain=(Interval(), NONZERO),
+    doc="""The length of the vector (x, y). At the origin, where it has a kink, both derivatives are 0 by convention,
+    and the Hessian is the identity: finite, where the true second derivatives grow without bound.""",
 )  # fmt: skip
 
 

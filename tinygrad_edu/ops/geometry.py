@@ -64,6 +64,21 @@ def pair(name: str, what: str, value: Any, least: int = 1) -> Pair:
     return int(both[0]), int(both[1])
 
 
+def whole(name: str, what: str, value: Any) -> int:
+    """A whole number of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ArgumentError(f"{name}: {what} must be an int, 1 or more; got {value!r}")
+    return int(value)
+
+
+def sideways(name: str, padding: Any) -> Any:
+    """The padding of a sequence as that of an image with a height of 1."""
+    if isinstance(padding, str):
+        return padding
+    left, right = pair(name, "padding", padding, 0)
+    return ((0, 0), (left, right))
+
+
 def padding_of(name: str, padding: Any, size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Padding:
     """Padding in any of its forms as ((top, bottom), (left, right))."""
     if padding == "valid":

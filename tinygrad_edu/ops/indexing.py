@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.errors import DTypeError, NotDifferentiableError
-from tinygrad_edu.kinds import general, linear
-from tinygrad_edu.op import Node, Operation, case, implements
+from tinygrad_edu.kinds import general, linear, multilinear
+from tinygrad_edu.mode import current_mode
+from tinygrad_edu.op import Interval, Node, Operation, case, implements
 
 __all__ = [
     "at_add", "at_set", "bincount", "compress", "delete", "extract", "getitem", "scatter", "take", "take_along_axis",
@@ -25,15 +26,23 @@ def plain_index(index: Any) -> Any:
     """
     if isinstance(index, tuple):
         return tuple([plain_index(part) for part in index])
-    return np.array(as_index("getitem", index)) if isinstance(index, (list, np.ndarray, Node)) else index
+    if not isinstance(index, (list, np.ndarray, Node)):
+        return index
+    index = as_index("getitem", index)
+    return index if isinstance(index, Node) else np.array(index)
 
 
 def as_index(name: str, index: Any) -> Any:
-    """`index` as an array of integers or booleans; `name` is the function that complains otherwise."""
-    if isinstance(index, Node):
+    """`index` as an array of integers or booleans; `name` is the function that complains otherwise.
+
+    In a recording (`tinygrad_edu.compile`), integers that are computed there may be a Value.
+    """
+    if isinstance(index, Node) and (current_mode().capture is None or index.dtype.kind not in "iu"):
         raise NotDifferentiableError(
             f"{name}: a Value cannot be an index; use plain integers, for example v.data.astype(int)"
         )
+    if isinstance(index, Node):
+        return index
     array = np.asarray(index)
     if array.dtype.kind in "biu":
         return array
@@ -61,6 +70,13 @@ def _scatter(g: Any, index: Any, shape: Any) -> Any:
     return out
 
 
+def _add_piece(total: Any, g: Any, index: Any) -> None:
+    if _is_unique(index):
+        total[index] += g
+    else:
+        total += _scatter(g, index, total.shape)
+
+
 def _as_array(part: Any) -> Any:
     return np.asarray(part) if isinstance(part, list) else part
 
@@ -82,7 +98,7 @@ def _flat_positions(index: Any, out: Any) -> Any:
 
 getitem = linear(
     "getitem", _getitem,
-    adjoint=lambda g, x, index: scatter(g, index=index, shape=np.shape(x)),
+    adjoint=lambda g, x, index: scatter(g, index=index, shape=np.shape(x)), add_piece=_add_piece,
     symbol="[ ]", reads="1 at the entries read; repeats add up",
     cases=(
         case((4,), index=1),
@@ -120,6 +136,83 @@ scatter: Operation = linear(
     ),
     doc="""Zeros of `shape` with the operand added at `index`: the adjoint of indexing.""",
 )  # fmt: skip
+
+
+class At:
+    """In an index, the place of the `row`-th array of integers that is computed when the graph runs."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, row: int) -> None:
+        self.row = row
+
+    def __repr__(self) -> str:
+        return f"At({self.row})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, At) and other.row == self.row
+
+    def __hash__(self) -> int:
+        return hash((At, self.row))
+
+
+def _filled(index: Any, at: Any) -> Any:
+    """An index with the arrays of integers, the rows of `at`, in their places."""
+    if isinstance(index, tuple):
+        return tuple([_filled(part, at) for part in index])
+    return np.asarray(at)[index.row] if isinstance(index, At) else index
+
+
+# Indices that a recording computes: `at` has one row for each of them.
+getitem_at = multilinear(
+    "getitem_at", lambda x, at, index: _getitem(x, _filled(index, at)),
+    pull=(lambda g, x, at, index: scatter_at(g, at, index=index, shape=np.shape(x)), None),
+    symbol="[ ]", reads=("1 at the entries read; repeats add up", "0"),
+    domain=(Interval(), Interval(0, 2, integer=True)),
+    cases=(
+        case((4,), (1, 3), index=At(0)),
+        case((3, 4), (1, 3), index=(np.arange(3), At(0))),
+        case((3, 4), (2, 5), index=(At(0), At(1))),
+    ),
+    doc="""The entries at an index that has been computed.""",
+)  # fmt: skip
+
+scatter_at: Operation = multilinear(
+    "scatter_at", lambda g, at, index, shape: _scatter(g, _filled(index, at), shape),
+    pull=(lambda t, g, at, index, shape: getitem_at(t, at, index=index), None),
+    reads=("1", "0"), domain=(Interval(), Interval(0, 2, integer=True)),
+    cases=(
+        case((3,), (1, 3), index=At(0), shape=(4,)),
+        case((3,), (1, 3), index=(np.arange(3), At(0)), shape=(3, 4)),
+    ),
+    doc="""Zeros with the operand added at an index that has been computed: the adjoint of getitem_at.""",
+)  # fmt: skip
+
+
+def gathered(x: Any, index: Any) -> Any:
+    """The entries of `x` at an index in which there may be Values (in a recording): `getitem` or `getitem_at`."""
+    index, at = _computed(index)
+    return getitem(x, index=index) if at is None else getitem_at(x, at, index=index)
+
+
+def scattered(g: Any, index: Any, shape: Any) -> Any:
+    """Zeros with `g` added at an index in which there may be Values (in a recording)."""
+    index, at = _computed(index)
+    return scatter(g, index=index, shape=shape) if at is None else scatter_at(g, at, index=index, shape=shape)
+
+
+def _computed(index: Any) -> tuple[Any, Any]:
+    """An index with `At` in the places of its Values, and those in rows; None if there are none."""
+    parts = index if isinstance(index, tuple) else (index,)
+    found = [part for part in parts if isinstance(part, Node)]
+    if not found:
+        return index, None
+    shape = np.broadcast_shapes(*map(np.shape, found))
+    rows = [part if np.shape(part) == shape else np.broadcast_to(part, shape) for part in found]
+    at = np.expand_dims(rows[0], 0) if len(rows) == 1 else np.stack(rows)
+    places = iter(range(len(found)))
+    filled = tuple([At(next(places)) if isinstance(part, Node) else part for part in parts])
+    return (filled if isinstance(index, tuple) else filled[0]), at
 
 
 def _at_set(x: Any, value: Any, index: Any) -> Any:
@@ -238,7 +331,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     indices = as_index("take", indices)
     if indices.dtype == bool or mode != "raise":  # NumPy reads booleans as 0 and 1 here
         indices = np.take(np.arange(np.shape(a)[axis]), indices, mode=mode)  # type: ignore[call-overload]
-    return getitem(a, index=(slice(None),) * (axis % np.ndim(a)) + (np.array(indices),))
+    return gathered(a, (slice(None),) * (axis % np.ndim(a)) + (plain_index(indices),))
 
 
 @implements(np.take_along_axis)
@@ -263,10 +356,10 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """
     indices = as_index("take_along_axis", indices)
     if axis is None:
-        return getitem(np.reshape(arr, -1), index=indices)
+        return gathered(np.reshape(arr, -1), indices)
     grid = list(np.ogrid[tuple(slice(n) for n in np.shape(arr))])
     grid[axis] = indices
-    return getitem(arr, index=tuple(grid))
+    return gathered(arr, tuple(grid))
 
 
 @implements(np.compress)

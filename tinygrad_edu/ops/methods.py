@@ -6,6 +6,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
+from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import Node, Operation
 from tinygrad_edu.ops import (
     activation,
@@ -21,6 +22,7 @@ from tinygrad_edu.ops import (
     trigonometric,
 )
 from tinygrad_edu.ops import shape as shapes
+from tinygrad_edu.ops.questions import ask
 
 
 def _reflected(op: Operation) -> Callable[[Any, Any], Any]:
@@ -32,8 +34,10 @@ def _reflected(op: Operation) -> Callable[[Any, Any], Any]:
     return method
 
 
-def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _comparison(compare: Callable[[Any, Any], Any], ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
+        if current_mode().capture is not None:
+            return ask(ufunc, self, other)
         return compare(self.data, other.data if isinstance(other, Node) else other)
 
     return method
@@ -50,14 +54,14 @@ class ArrayMethods(Node):
 
     # -- operators
 
-    __add__ = add = elementwise.add.apply
-    __sub__ = elementwise.subtract.apply
-    __mul__ = elementwise.multiply.apply
-    __truediv__ = elementwise.divide.apply
+    __add__ = add = elementwise.add.of_left
+    __sub__ = elementwise.subtract.of_left
+    __mul__ = elementwise.multiply.of_left
+    __truediv__ = elementwise.divide.of_left
     __floordiv__ = rounding.floor_divide.apply
     __mod__ = rounding.remainder.apply
     __divmod__ = rounding.divmod
-    __pow__ = elementwise.power.apply
+    __pow__ = elementwise.power.of_left
     __matmul__ = linalg.matmul.apply
     __neg__ = elementwise.negative.apply
     __pos__ = elementwise.positive.apply
@@ -66,21 +70,21 @@ class ArrayMethods(Node):
     __floor__ = rounding.floor.apply
     __ceil__ = rounding.ceil.apply
     __trunc__ = rounding.trunc.apply
-    __radd__ = _reflected(elementwise.add)
-    __rsub__ = _reflected(elementwise.subtract)
-    __rmul__ = _reflected(elementwise.multiply)
-    __rtruediv__ = _reflected(elementwise.divide)
+    __radd__ = elementwise.add.of_right
+    __rsub__ = elementwise.subtract.of_right
+    __rmul__ = elementwise.multiply.of_right
+    __rtruediv__ = elementwise.divide.of_right
     __rfloordiv__ = _reflected(rounding.floor_divide)
     __rmod__ = _reflected(rounding.remainder)
-    __rpow__ = _reflected(elementwise.power)
+    __rpow__ = elementwise.power.of_right
     __rmatmul__ = _reflected(linalg.matmul)
 
-    __lt__ = _comparison(operator.lt)
-    __le__ = _comparison(operator.le)
-    __gt__ = _comparison(operator.gt)
-    __ge__ = _comparison(operator.ge)
-    __eq__ = _comparison(operator.eq)
-    __ne__ = _comparison(operator.ne)
+    __lt__ = _comparison(operator.lt, np.less)
+    __le__ = _comparison(operator.le, np.less_equal)
+    __gt__ = _comparison(operator.gt, np.greater)
+    __ge__ = _comparison(operator.ge, np.greater_equal)
+    __eq__ = _comparison(operator.eq, np.equal)
+    __ne__ = _comparison(operator.ne, np.not_equal)
     __hash__ = Node.__hash__
 
     # -- functions of each entry
@@ -148,11 +152,11 @@ class ArrayMethods(Node):
 
     def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """Where the largest entry is: plain integers."""
-        return np.argmax(self.data, axis, keepdims=keepdims)
+        return ask(np.argmax, self, axis, keepdims=keepdims)
 
     def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """Where the smallest entry is: plain integers."""
-        return np.argmin(self.data, axis, keepdims=keepdims)
+        return ask(np.argmin, self, axis, keepdims=keepdims)
 
     def sort(self, *args: Any, **kwargs: Any) -> None:
         """Refused: an array's own `sort` works in place, and a Value is not changed in place."""
@@ -160,16 +164,16 @@ class ArrayMethods(Node):
 
     def argsort(self, axis: int | None = -1, *, stable: bool = True) -> Any:
         """The order that sorts: plain integers."""
-        return np.argsort(self.data, axis, stable=stable)
+        return ask(np.argsort, self, axis, stable=stable)
 
     def nonzero(self) -> Any:
         """Where entries are not 0: plain integers, an array an axis."""
-        return np.nonzero(self.data)
+        return ask(np.nonzero, self)
 
     def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Whether any entry is not 0."""
-        return np.any(self.data, axis, keepdims=keepdims)
+        return ask(np.any, self, axis, keepdims=keepdims)
 
     def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Whether no entry is 0."""
-        return np.all(self.data, axis, keepdims=keepdims)
+        return ask(np.all, self, axis, keepdims=keepdims)

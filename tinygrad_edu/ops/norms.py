@@ -37,7 +37,11 @@ euclidean_norm = general(
         lambda t, out, x, axis, keepdims: np.sum(t * x, axis=axis, keepdims=keepdims) / (out + (out == 0)),
     ),
     symbol="‖·‖", reads="x / |x|, and 0 at 0", cases=VECTORS,
-    doc="""The square root of the sum of squares, over an axis, several, or all.""",
+    doc="""The square root of the sum of squares, over an axis, several, or all.
+
+    At 0 it has a kink. By convention its gradient there is 0, and its Hessian the identity: that of half the sum of
+    squares, finite where the true second derivatives grow without bound.
+    """,
 )  # fmt: skip
 
 

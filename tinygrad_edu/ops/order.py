@@ -198,7 +198,9 @@ def _quantile(name: str, a: Any, q: Any, axis: Any, method: str, keepdims: bool,
     counts = n - np.sum(missing, axis=-1)
     place = _places(q, counts if skip_nan else np.full(kept, n), method)
     low = np.floor(place).astype(int)
-    share = (place - low).astype(np.result_type(ordered))
+    probe: Any = np.zeros(1, dtype=np.result_type(ordered))
+    kind = np.quantile(probe, q if np.ndim(q) else float(q), method=method).dtype  # type: ignore[call-overload]
+    share = (place - low).astype(kind)
     flat = np.broadcast_to(ordered, np.shape(q) + np.shape(ordered))
     below, above = (take_along_axis(flat, np.expand_dims(i, -1), -1)[..., 0] for i in (low, np.minimum(low + 1, n - 1)))
     result = below + where(share > 0, above - below, 0.0) * share

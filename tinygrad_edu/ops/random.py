@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.kinds import elementwise
+from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import Interval, Operation, case, record, register
 
 __all__ = [
@@ -37,7 +38,12 @@ class Draw(Operation):
     def _make_apply(self) -> Callable[..., Any]:
         def apply(*args: Any, **params: Any) -> Any:
             _, params = self.bind(args, params)
-            params["rng"] = np.random.default_rng(params["rng"])
+            seed, params["rng"] = params["rng"], np.random.default_rng(params["rng"])
+            capture = current_mode().capture
+            if capture is not None and not (seed is None or seed is params["rng"]):  # a seed draws the same each time
+                return capture.frozen(self.forward(**params))
+            if capture is not None:
+                capture.drawing(params["rng"])
             return record(self, self.forward(**params), (), params)
 
         return apply

@@ -60,8 +60,10 @@ def prepare(a: Any, dtype: Any, where: Any, neutral: float) -> Any:
 
 
 _sum = linear(
-    "sum", lambda x, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims),
-    adjoint=lambda g, x, axis, keepdims: np.broadcast_to(restore(g, x, axis, keepdims), np.shape(x)),
+    "sum", lambda x, axis=None, keepdims=False: np.add.reduce(x, axis=axis, keepdims=keepdims),
+    adjoint=lambda g, x, axis, keepdims: np.broadcast_to(
+        g if axis is None else restore(g, x, axis, keepdims), np.shape(x)
+    ),
     symbol="Σ", reads="1", cases=AXES + EMPTY,
     doc="""The sum over an axis, several, or all.""",
 )  # fmt: skip
@@ -104,7 +106,7 @@ def sum(
     """
     if dtype is not None or where is not True:
         a = prepare(a, dtype, where, 0.0)
-    total = _sum(a, axis=axis, keepdims=keepdims)
+    total = _sum.apply(a, axis=axis, keepdims=keepdims)
     return total if initial is None else total + initial
 
 

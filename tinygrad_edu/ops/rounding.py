@@ -98,7 +98,7 @@ def ldexp(x1: Any, x2: Any) -> Any:
     >>> ldexp(np.array([3.0]), 2)
     array([12.])
     """
-    return multiply(x1, np.ldexp(1.0, x2))
+    return multiply(x1, np.ldexp(np.ones((), dtype=np.result_type(x1, np.float16)), x2))
 
 
 # Values hold no complex numbers: these three are here so that code written for both kinds runs.

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError, DTypeError
 from tinygrad_edu.kinds import linear
+from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import Node, case, implements
 
 __all__ = [
@@ -74,7 +75,7 @@ def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     array([1., 2.], dtype=float32)
     """
     kind = np.dtype(dtype)
-    if isinstance(x, Node) and kind.kind != "f":
+    if isinstance(x, Node) and kind.kind != "f" and current_mode().capture is None:
         raise DTypeError(f"astype: a Value holds floating-point numbers, got dtype={kind}; use .data for plain ones")
     return cast(x, kind)
 

@@ -8,7 +8,7 @@ from tinygrad_edu.errors import ArgumentError, ShapeError
 from tinygrad_edu.kinds import multilinear
 from tinygrad_edu.op import case, implements
 from tinygrad_edu.ops.choice import where
-from tinygrad_edu.ops.indexing import getitem
+from tinygrad_edu.ops.indexing import gathered, getitem
 from tinygrad_edu.ops.joining import concatenate
 from tinygrad_edu.ops.reduction import sum as total
 from tinygrad_edu.ops.shape import astype, ravel
@@ -69,8 +69,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     >>> ediff1d(np.array([1.0, 4.0]), to_begin=0.0)
     array([0., 3.])
     """
-    parts = [x for x in (to_begin, diff(ravel(ary)), to_end) if x is not None]
-    return parts[0] if len(parts) == 1 else concatenate([ravel(x) for x in parts])
+    parts = [_in_type_of(ary, ravel(x)) for x in (to_begin, diff(ravel(ary)), to_end) if x is not None]
+    return parts[0] if len(parts) == 1 else concatenate(parts)
 
 
 @implements(np.gradient)
@@ -105,8 +105,14 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         raise ArgumentError(f"gradient: expected one spacing, or {len(axes)}, one an axis; got {len(varargs)}")
     if edge_order not in (1, 2):
         raise ArgumentError(f"gradient: edge_order must be 1 or 2, got {edge_order!r}")
-    slopes = [_slope(f, spacing, i, edge_order) for i, spacing in zip(axes, spacings, strict=True)]
+    slopes = [_in_type_of(f, _slope(f, h, i, edge_order)) for i, h in zip(axes, spacings, strict=True)]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+
+def _in_type_of(like: Any, x: Any) -> Any:
+    """`x` in the type of `like`, if that is one of floating-point numbers."""
+    kind = np.result_type(like)
+    return x if kind.kind != "f" or np.result_type(x) == kind else astype(x, kind)
 
 
 def _slope(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
@@ -206,14 +212,15 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any
     n = np.size(xp)
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or n == 0:
         raise ShapeError(f"interp: xp and fp must be two vectors of one length, got {np.shape(xp)} and {np.shape(fp)}")
-    after = np.asarray(np.searchsorted(xp, x, side="right"))
+    after = np.searchsorted(xp, x, side="right")
     low = np.clip(after - 1, 0, max(n - 2, 0))
     high = np.minimum(low + 1, n - 1)
-    x0, x1, y0, y1 = (getitem(table, index=i) for table in (xp, fp) for i in (low, high))
+    x0, x1, y0, y1 = (gathered(table, i) for table in (xp, fp) for i in (low, high))
     width = x1 - x0
     inside = y0 + (y1 - y0) / where(width == 0, 1.0, width) * (x - x0)
     result = where(x < xp[0], fp[0] if left is None else left, inside)
-    return where(x > xp[-1], fp[-1] if right is None else right, result)
+    result = where(x > xp[-1], fp[-1] if right is None else right, result)
+    return _in_type_of(np.float64(), result)  # as NumPy, whatever came
 
 
 @implements(np.trapezoid)
@@ -273,10 +280,11 @@ def linspace(
     array([0. , 0.5, 1. ])
     """
     gaps = num - 1 if endpoint else num
-    share = np.linspace(0.0, 1.0, num, endpoint)
+    kind = np.result_type(start, stop, 1.0)
+    share = np.linspace(0.0, 1.0, num, endpoint, dtype=kind)
     share = np.reshape(share, (num,) + (1,) * np.ndim(stop - start))
     result = np.expand_dims(start, 0) * (1.0 - share) + np.expand_dims(stop, 0) * share
     if axis != 0:
         result = np.moveaxis(result, 0, axis)
-    result = result if dtype is None else astype(result, dtype)
+    result = _in_type_of(kind, result) if dtype is None else astype(result, dtype)
     return (result, (stop - start) / gaps) if retstep else result

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError, ShapeError
 from tinygrad_edu.kinds import general
-from tinygrad_edu.op import case, implements
+from tinygrad_edu.op import Node, as_operand, case, implements
 from tinygrad_edu.ops.choice import where as choose
 from tinygrad_edu.ops.reduction import AXES, count, counted, mean, restore
 from tinygrad_edu.ops.reduction import sum as total
@@ -36,7 +36,6 @@ _var = general(
     doc="""The variance over an axis, several, or all; the squares are divided by n - ddof.""",
 )  # fmt: skip
 
-# Where all entries are equal the deviation is 0 and has no derivative; 0 is handed back, as for norm at 0.
 _std = general(
     "std", lambda x, axis=None, ddof=0, keepdims=False: np.std(x, axis=axis, ddof=ddof, keepdims=keepdims),
     pull=(
@@ -49,7 +48,11 @@ _std = general(
         ) / (out + (out == 0)),
     ),
     reads="(x - mean) / ((n - ddof) std), and 0 where std = 0", cases=SPREADS,
-    doc="""The standard deviation over an axis, several, or all; the squares are divided by n - ddof.""",
+    doc="""The standard deviation over an axis, several, or all; the squares are divided by n - ddof.
+
+    Where all entries are equal the deviation is 0 and has no derivative. By convention its gradient there is 0, as that
+    of `norm` at 0, and its Hessian finite: that of half the sum of squares about the mean, divided by n - ddof.
+    """,
 )  # fmt: skip
 
 
@@ -206,7 +209,7 @@ def cov(
     m, y : Value or array
         Observations; those of `y` are further variables.
     rowvar, bias, ddof, fweights, aweights, dtype
-        As for `np.cov`; `aweights` may be a Value.
+        As for `np.cov`; `aweights` may be a Value. Computed in float64, as there, unless `dtype` says otherwise.
 
     Returns
     -------
@@ -221,14 +224,17 @@ def cov(
     parts = [np.atleast_2d(part) for part in (m, y) if part is not None]
     parts = [part if rowvar or np.ndim(given) < 2 else part.T for part, given in zip(parts, (m, y), strict=False)]
     x = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=0)
-    x = x if dtype is None else astype(x, dtype)
+    kind = np.result_type(x, np.float64) if dtype is None else np.dtype(dtype)
+    x = x if np.result_type(x) == kind else astype(x, kind)
     ddof = (0 if bias else 1) if ddof is None else ddof
     if fweights is None and aweights is None:
         centred = x - np.mean(x, axis=1, keepdims=True)
         result = centred @ centred.T / (np.shape(x)[1] - ddof)
     else:
         weights: Any = 1.0 if fweights is None else np.asarray(fweights, dtype=float)
-        weights = weights if aweights is None else weights * aweights
+        if aweights is not None:
+            aweights = aweights if isinstance(aweights, Node) else as_operand(aweights)
+            weights = weights * aweights
         mass = np.sum(weights)
         centred = x - np.sum(x * weights, axis=1, keepdims=True) / mass
         lost = ddof if aweights is None else ddof * np.sum(weights * aweights) / mass
