@@ -14,7 +14,21 @@ import tinygrad_edu
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # Modules whose examples need an optional package: skipped where it is missing, and only there.
-NEEDS = {f"tinygrad_edu.viz.plots.{name}": "matplotlib" for name in ("boundary", "curves", "figures", "predictions")}
+PLOTS = (
+    "activation",
+    "boundary",
+    "confusion",
+    "curves",
+    "feature_maps",
+    "figures",
+    "gradient_flow",
+    "histograms",
+    "kernels",
+    "lines",
+    "predictions",
+)
+NEEDS = {f"tinygrad_edu.viz.plots.{name}": "matplotlib" for name in PLOTS}
+NEEDS |= {f"tinygrad_edu.check.{name}": "hypothesis" for name in ("operations", "strategies")}
 
 
 def module_names():

@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinygrad_edu.errors import optional_import
+from tinygrad_edu.files import write_whole
+from tinygrad_edu.nn.arguments import size
 from tinygrad_edu.nn.callbacks.base import Callback, TrainingState
-from tinygrad_edu.nn.files import write_whole
 
 
 class CSVLogger(Callback):
@@ -35,24 +38,31 @@ class CSVLogger(Callback):
         table.writerow(["epoch", *history.keys()])
         for i, epoch in enumerate(history.epochs, start=-len(history)):
             table.writerow([epoch, *(numbers[i] if -i <= len(numbers) else "" for _, numbers in history.items())])
-        write_whole(self.path, lambda file: file.write(text.getvalue().encode()))
+        write_whole(self.path, text.getvalue().encode(), overwrite=True)
 
 
 class TensorBoard(Callback):
-    """The numbers of each epoch, and the learning rate, as TensorBoard events (extra ``train``).
+    """The numbers of each epoch, the learning rate and histograms of the parameters, as TensorBoard events.
+
+    Needs the extra ``train``.
 
     Parameters
     ----------
     log_dir : path
         The folder of the events: ``tensorboard --logdir`` takes it, or one above it. A resumed run goes on in it.
+    histogram_freq : int
+        After how many epochs histograms of all parameters are written, each under its parameter's name; 0: never.
 
     Raises
     ------
+    ArgumentError
+        If `histogram_freq` is no such number.
     MissingDependencyError
         If tensorboardX is not installed.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], histogram_freq: int = 0) -> None:
+        self.histogram_freq = histogram_freq and size("TensorBoard: histogram_freq", histogram_freq)
         self._writer_class = optional_import("tensorboardX", extra="train").SummaryWriter
         self.log_dir = Path(log_dir)
         self._writer: Any = None
@@ -66,6 +76,9 @@ class TensorBoard(Callback):
         """Write the numbers."""
         for name, number in {**state.numbers, "lr": state.optimizer.lr}.items():
             self._writer.add_scalar(name, number, global_step=state.epoch)
+        if self.histogram_freq and state.epoch % self.histogram_freq == 0:
+            for name, parameter in state.model.named_parameters():
+                self._writer.add_histogram(name, np.asarray(parameter.data), global_step=state.epoch)
         self._writer.flush()
 
     def on_train_end(self, state: TrainingState) -> None:

@@ -2,6 +2,6 @@
 
 from tinygrad_edu.nn.classic.hopfield import HopfieldNetwork
 from tinygrad_edu.nn.classic.mcculloch_pitts import McCullochPitts
-from tinygrad_edu.nn.classic.perceptron import Perceptron
+from tinygrad_edu.nn.classic.perceptron import NotSeparatedWarning, Perceptron
 
-__all__ = ["HopfieldNetwork", "McCullochPitts", "Perceptron"]
+__all__ = ["HopfieldNetwork", "McCullochPitts", "NotSeparatedWarning", "Perceptron"]

@@ -170,24 +170,42 @@ def test_numbers_that_begin_later_stand_in_their_lines(tmp_path):
         assert [row["late"] for row in csv.DictReader(file)] == ["", "2.0", "3.0"]
 
 
-@pytest.mark.filterwarnings("default")  # protobuf's own deprecations are not ours
-def test_tensorboard_gets_the_numbers_of_each_epoch(tmp_path):
-    pytest.importorskip("tensorboardX")
-    from tensorboardX.event_file_writer import EventFileWriter  # noqa: F401 # a whole installation
+def written_events(folder):
+    """What the only events file in a folder holds: by tag, the value of each step."""
     from tensorboardX.proto.event_pb2 import Event
 
-    _, history = train([TensorBoard(tmp_path)], epochs=3)
-    (file,) = tmp_path.iterdir()
+    (file,) = folder.iterdir()
     found, raw = {}, file.read_bytes()
     while raw:
         length = int.from_bytes(raw[:8], "little")
         event = Event.FromString(raw[12 : 12 + length])
         raw = raw[16 + length :]
         for value in event.summary.value:
-            found.setdefault(value.tag, {})[event.step] = value.simple_value
-    assert found["loss"] == {i + 1: pytest.approx(loss, rel=1e-6) for i, loss in enumerate(history["loss"])}
-    assert found["lr"] == {step: pytest.approx(0.1) for step in (1, 2, 3)}
+            found.setdefault(value.tag, {})[event.step] = value
+    return found
+
+
+@pytest.mark.filterwarnings("default")  # protobuf's own deprecations are not ours
+def test_tensorboard_gets_the_numbers_of_each_epoch(tmp_path):
+    pytest.importorskip("tensorboardX")
+    _, history = train([TensorBoard(tmp_path)], epochs=3)
+    found = {tag: [one.simple_value for one in steps.values()] for tag, steps in written_events(tmp_path).items()}
+    assert found["loss"] == pytest.approx(history["loss"], rel=1e-6)
+    assert found["lr"] == pytest.approx([0.1] * 3)
     assert set(found) == {"loss", "accuracy", "lr"}
+
+
+@pytest.mark.filterwarnings("default")
+def test_tensorboard_gets_histograms_of_the_parameters_as_often_as_asked(tmp_path):
+    pytest.importorskip("tensorboardX")
+    model, _ = train([TensorBoard(tmp_path, histogram_freq=2)], epochs=5)
+    found = written_events(tmp_path)
+    for name, parameter in model.named_parameters():
+        assert set(found[name]) == {2, 4}
+        histogram = found[name][4].histo
+        assert histogram.num == sum(histogram.bucket) == parameter.size
+    with pytest.raises(ArgumentError, match=r"histogram_freq must be a positive whole number, got 0\.5"):
+        TensorBoard(tmp_path, histogram_freq=0.5)
 
 
 def test_without_tensorboardx_the_install_line_is_given(monkeypatch):
