@@ -135,3 +135,21 @@ def test_the_arena_hands_out_what_was_given_back_and_never_the_same_twice():
     peak = arena.peak
     arena.take(peak)
     assert arena.peak == peak
+
+
+@pytest.mark.parametrize(
+    ("f", "cover"),
+    [
+        (lambda x: np.tanh(x[:, 0]).sum() + np.sin(x[:, 1]).sum() + np.exp(x[:, 2]).sum(), "all"),
+        (lambda x: np.tanh(x[:, 0]).sum() + np.sin(x[:, 1]).sum(), "some"),
+        (lambda x: np.tanh(x[:, :2]).sum() + np.sin(x[:, 1:]).sum() + np.exp(x[0]).sum(), "again"),
+    ],
+)
+def test_the_gradient_of_parts_is_put_together_in_one_operation(f, cover):
+    recording = recorded(f, Value(X), differentiate=True)
+    program, _ = optimise(recording.program)
+    (assembled,) = [step for step in program.steps if step.op.name == "assemble"]
+    assert assembled.params["cover"] == cover
+    assert "scatter" not in names(program)
+    for found, expected in zip(program.run([X]), recording.program.run([X]), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-14)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compiler.emit import is_scalar, view_of, writer_of
+from tinygrad_edu.compiler.kernels import Fused, call_lines, fuse, may_overwrite
 from tinygrad_edu.compiler.memory import Arena
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.kinds import Elementwise
@@ -39,6 +40,10 @@ class Code:
         Inputs that are always in the same array, and so are not fed.
     into : dict of Var to array, optional
         Outputs that go into these arrays (which may be held ones), and so are not given back.
+    like : Code, optional
+        One that never runs at the same time: its block of memory is used, if it is large enough.
+    jit : bool
+        Whether groups of steps become kernels of numba.
 
     Attributes
     ----------
@@ -47,6 +52,8 @@ class Code:
     source : str
     peak : int
         Bytes in buffers.
+    kernels : dict of str to str
+        The source of each kernel that `source` calls.
     """
 
     def __init__(
@@ -54,10 +61,14 @@ class Code:
         parts: Sequence[Part],
         held: Mapping[Var, np.ndarray[Any, Any]] | None = None,
         into: Mapping[Var, np.ndarray[Any, Any]] | None = None,
+        like: "Code | None" = None,
+        jit: bool = False,
     ) -> None:
-        self.parts = parts
+        self.parts = fused_parts(parts) if jit else parts
+        self.kernels: dict[str, str] = {}
         self.held = held or {}
         self.into = into or {}
+        self.block: np.ndarray[Any, Any] = np.empty(0, np.uint8) if like is None else like.block
         self.space: dict[str, Any] = {"empty": np.empty}
         self.names: dict[Var, str] = {}
         self.static: dict[Var, Any] = {}  # arrays that are there before the first run
@@ -84,10 +95,11 @@ class Code:
         for at, (p, step) in enumerate(self.timeline):
             held = [self._storage_of(var) for var in step.operands]
             own = frozenset() if view_of(step) is not None else frozenset([step.out])
-            shares = view_of(step) is not None or (writer_of(step) is None and may_alias(step))
-            self.storage[step.out] = own.union(*held) if shares else frozenset([step.out])
-            made_in[step.out] = p
-            last[step.out] = at
+            shares = view_of(step) is not None or (not writes(step) and may_alias(step))
+            for out in step.outs:
+                self.storage[out] = own.union(*held) if shares else frozenset([out])
+                made_in[out] = p
+                last[out] = at
             for var in {v for vs in held for v in vs}:
                 if len(self.parts) > 2 and made_in.get(var, 0) != p:
                     last[var] = math.inf
@@ -105,18 +117,17 @@ class Code:
         self.aimed: set[Var] = set()
         holders = {id(array): var for var, array in self.held.items()}
         for at, (_, step) in enumerate(self.timeline):
-            target = self.into.get(step.out)
-            if target is None or writer_of(step) is None:
-                continue
-            holder = holders.get(id(target))
-            writer = writer_of(step)
-            assert writer is not None
-            over = range(len(step.operands)) if writer.over is None else writer.over
-            reads = [i for i, var in enumerate(step.operands) if holder in self._storage_of(var)]
-            direct = all(i in over and step.operands[i] is holder for i in reads)
-            if holder is None or (last.get(holder, -1) <= at and direct):
-                self.static[step.out] = target
-                self.aimed.add(step.out)
+            for out in step.outs:
+                target = self.into.get(out)
+                if target is None or not writes(step):
+                    continue
+                holder = holders.get(id(target))
+                over = _replaceable(step, out)
+                reads = [i for i, var in enumerate(step.operands) if holder in self._storage_of(var)]
+                direct = all(i in over and step.operands[i] is holder for i in reads)
+                if holder is None or (last.get(holder, -1) <= at and direct):
+                    self.static[out] = target
+                    self.aimed.add(out)
 
     def _place(self, last: dict[Var, float]) -> None:
         arena = Arena()
@@ -125,41 +136,40 @@ class Code:
         for at, (_, step) in enumerate(self.timeline):
             for var in leaving.pop(at - 1, ()):
                 arena.give(*self.where[var])
-            out = step.out
-            if not self._is_buffer(step):
-                continue
-            heir = self._overwritten(step, at, last)
-            if heir is not None:
-                self.where[out] = self.where[heir]
-                leaving[last[heir]].remove(heir)
-            else:
-                self.where[out] = (arena.take(out.nbytes), out.nbytes)
-            placed.append((out, self.where[out][0]))
-            leaving.setdefault(last[out], []).append(out)
+            for out in step.outs:
+                if not self._is_buffer(step, out):
+                    continue
+                heir = self._overwritten(step, out, at, last)
+                if heir is not None and heir in leaving[last[heir]]:
+                    self.where[out] = self.where[heir]
+                    leaving[last[heir]].remove(heir)
+                else:
+                    self.where[out] = (arena.take(out.nbytes), out.nbytes)
+                placed.append((out, self.where[out][0]))
+                leaving.setdefault(last[out], []).append(out)
         self.peak = arena.peak
-        block = np.empty(arena.peak + 64, dtype=np.uint8)
-        skip = -block.ctypes.data % 64
+        if self.block.size < arena.peak + 64:
+            self.block = np.empty(arena.peak + 64, dtype=np.uint8)
+        skip = -self.block.ctypes.data % 64
         for var, start in placed:
             assert var.dtype is not None
-            piece = block[skip + start : skip + start + var.nbytes]
+            piece = self.block[skip + start : skip + start + var.nbytes]
             self.static[var] = piece.view(var.dtype).reshape(var.shape)
 
-    def _is_buffer(self, step: Step) -> bool:
+    def _is_buffer(self, step: Step, out: Var) -> bool:
         """Whether a result lies in the arena: not what the caller gets, which is his."""
-        if writer_of(step) is None or step.out in self.aimed:
+        if not writes(step) or out in self.aimed:
             return False
-        return step.out not in self.given or step.out.shape == () or step.out in self.into
+        return out not in self.given or out.shape == () or out in self.into
 
-    def _overwritten(self, step: Step, at: int, last: dict[Var, float]) -> Var | None:
+    def _overwritten(self, step: Step, out: Var, at: int, last: dict[Var, float]) -> Var | None:
         """An operand that is used here for the last time, and whose memory the result may take."""
-        writer = writer_of(step)
-        assert writer is not None
-        for i in range(len(step.operands)) if writer.over is None else writer.over:
+        for i in _replaceable(step, out):
             var = step.operands[i]
             if (
                 var in self.where
                 and last[var] == at
-                and (var.shape, var.dtype) == (step.out.shape, step.out.dtype)
+                and (var.shape, var.dtype) == (out.shape, out.dtype)
                 and not any(var in self._storage_of(other) for other in step.operands if other is not var)
             ):
                 return var
@@ -215,7 +225,7 @@ class Code:
                 )
                 given.add(var)
         if p == 0:
-            made = [var for var in [*part.inputs, *(step.out for step in part.steps)] if var not in self.static]
+            made = [var for var in [*part.inputs, *(out for step in part.steps for out in step.outs)] if var not in self.static]
             later = {var for other in self.parts[1:] for step in other.steps for var in step.operands}
             later |= {var for other in self.parts[1:] for var in other.outputs}
             self.saved = [var for var in made if var in later]
@@ -239,6 +249,8 @@ class Code:
         return name if own else f"{name}.copy()"
 
     def _lines(self, step: Step) -> list[str]:
+        if isinstance(step.op, Fused):
+            return call_lines(step, self)
         look = view_of(step)
         if look is not None:
             return self._look(step, look)
@@ -261,10 +273,26 @@ class Code:
             self.static[step.out] = view
             self.name(step.out)
             return []
-        buffer = np.empty(x.shape, x.dtype)  # the shape needs the numbers in a row: they are copied
-        self.static[step.out] = look(buffer)
+        row = np.empty(x.shape, x.dtype)  # the new shape needs the numbers in a row: they are copied
+        self.static[step.out] = look(row)
+        if not np.may_share_memory(self.static[step.out], row):
+            raise AssertionError(f"{step.op.name} gives no view of an array in a row")
         self.name(step.out)
-        return [f"{self.bind(np.copyto, 'copyto')}({self.bind(buffer, 'row')}, {name})"]
+        return [f"{self.bind(np.copyto, 'copyto')}({self.bind(row, 'row')}, {name})"]
+
+
+def writes(step: Step) -> bool:
+    """Whether a step writes its results into given memory."""
+    return isinstance(step.op, Fused) or writer_of(step) is not None
+
+
+def _replaceable(step: Step, out: Var) -> Sequence[int]:
+    """The operands whose memory a result may take."""
+    if isinstance(step.op, Fused):
+        return [i for i, var in enumerate(step.operands) if may_overwrite(step.op, out, var)]
+    writer = writer_of(step)
+    assert writer is not None
+    return range(len(step.operands)) if writer.over is None else writer.over
 
 
 def may_alias(step: Step) -> bool:
@@ -325,4 +353,15 @@ def needed(roots: Sequence[Var], producer: dict[Var, Step]) -> set[Var]:
             found.add(var)
             if var in producer:
                 stack.extend(producer[var].operands)
+    return found
+
+
+def fused_parts(parts: Sequence[Part]) -> list[Part]:
+    """The same parts, with groups of steps of each as one step."""
+    given = {var for part in parts for var in part.outputs}
+    steps = [step for part in parts for step in part.steps]
+    found = []
+    for part in parts:
+        wanted = given | {var for other in parts if other is not part for step in other.steps for var in step.operands}
+        found.append(Part(part.name, part.inputs, fuse(part.steps, wanted, steps), part.outputs))
     return found

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compiler.explain import explain, graph_of
+from tinygrad_edu.compiler.lift.calls import lifted_recording
 from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.plan import Plan, StaleError
-from tinygrad_edu.compiler.record import Place, record_call
+from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_call
+from tinygrad_edu.compiler.second import refuse_unless_same
 from tinygrad_edu.compiler.verify import compare_gradients, verified
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.mode import current_mode
@@ -21,7 +23,9 @@ PLANS = 16  # how many signatures a function remembers
 VARIANTS = 4  # and how many recordings of each, for other settings and other answers to questions
 
 
-def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS) -> "Compiled":
+def compile(
+    f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS, jit: bool | None = None
+) -> "Compiled":
     """The same function, recorded at its first call with each signature and run as a plan from then on.
 
     A signature is the shapes and types of the arrays, Values and floats among the arguments, and the values of
@@ -36,6 +40,9 @@ def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS) 
         Run `f` itself beside each plan, and compare results and gradients.
     plans : int
         How many signatures to remember; the one that was not used for longest is forgotten.
+    jit : bool, optional
+        Whether groups of steps become kernels, compiled by numba (the extra ``[jit]``): True from the first call on,
+        False never. If not given, a plan that has run 20 times gets them, where numba is installed.
 
     Returns
     -------
@@ -57,19 +64,22 @@ def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS) 
     ...     loss = fast(np.array([3.0, 1.0]))
     ...     loss.backward()
     ...     w.data -= 0.1 * w.grad
-    >>> loss.item(), w.data
-    (5.3248, array([-0.512,  1.024]))
+    >>> w.data
+    array([-0.512,  1.024])
     """
     if not callable(f):
         raise ArgumentError(f"compile: expected a function, got {type(f).__name__}")
-    return Compiled(f, verify, plans)
+    return Compiled(f, verify, plans, jit)
 
 
 class Compiled:
     """What `compile` gives back: call it as the function itself."""
 
-    def __init__(self, f: Callable[..., Any], verify: bool = False, plans: int = PLANS) -> None:
+    def __init__(
+        self, f: Callable[..., Any], verify: bool = False, plans: int = PLANS, jit: bool | None = None
+    ) -> None:
         self.f = f
+        self.jit = jit
         self.verify = verify
         self.limit = plans
         self.plans: OrderedDict[Any, list[Plan]] = OrderedDict()
@@ -82,9 +92,12 @@ class Compiled:
             return self.f(*args, **kwargs)
         arguments = Arguments(args, kwargs)
         key = (mode.recording, *arguments.key)
+        if key in self.plans:
+            self.plans.move_to_end(key)
         for plan in self.plans.get(key, ()):
             if plan.recording.environment.is_unchanged():
                 try:
+                    self._look_again(plan, arguments)
                     return self._run(plan, arguments)
                 except StaleError:
                     continue
@@ -103,11 +116,10 @@ class Compiled:
         >>> fast = compile(lambda x: (x * 1.0 + 2.0).sum())
         >>> fast(Value([1.0, 2.0])).item()
         7.0
-        >>> for line in fast.explain().splitlines()[:3]:
+        >>> for line in fast.explain().splitlines()[:2]:
         ...     print(line)
-        plan of compiled(<lambda>): 3 steps
+        plan of compiled(<lambda>): 2 steps
           arguments: argument 0 float64[2]
-          steps after each pass: recorded 4, dead steps 4, composed operations 4, constants 4, algebra 3, repeats 3, algebra again 3, constants again 3, dead steps again 3
         """
         plans = [plan for variants in self.plans.values() for plan in variants]
         return "\n".join(map(explain, plans)) or "no plan yet: call the function first"
@@ -121,15 +133,38 @@ class Compiled:
         found = graph_of(recording.program, recording.program.outputs[: recording.count], plan.feeds(arguments.leaves))
         return map_leaves(lambda _, leaf: found[leaf.output] if isinstance(leaf, Place) else leaf, recording.result, "")
 
+    def _look_again(self, plan: Plan, arguments: "Arguments") -> None:
+        """At the second call: record once more, and refuse a plan that has frozen a number."""
+        if plan.first is None:
+            return
+        first = plan.scalar or plan.recording
+        differentiate = plan.scalar is None and current_mode().recording
+        again = record_call(self.f, arguments.traced, differentiate)
+        if again.guards == first.guards:
+            refuse_unless_same(first, plan.first, again)
+            plan.first = None
+
     def _run(self, plan: Plan, arguments: "Arguments") -> Any:
         if not self.verify:
             return plan.call(arguments.leaves)
         return verified(plan, arguments.leaves, lambda: self.f(*arguments.args, **arguments.kwargs))
 
+    def _record(self, arguments: "Arguments", differentiate: bool) -> tuple[Recording | None, Recording]:
+        """The recording of a call; where scalars could be lifted, that of arrays, and before it that of the scalars."""
+        made = record_call(self.f, arguments.traced, differentiate and BUT_SCALARS)
+        lifted = lifted_recording(made, arguments.leaves, differentiate)
+        if lifted is not None:
+            return made, lifted
+        if differentiate and not made.differentiated:
+            made = record_call(self.f, arguments.traced, differentiate)
+        return None, made
+
     def _plan(self, arguments: "Arguments", recording: bool) -> Plan:
-        made = record_call(self.f, arguments.traced, differentiate=recording)
+        scalar, made = self._record(arguments, recording)
+        program = (scalar or made).program
         made.program, made.passes = optimise(made.program)
-        plan = Plan(made, getattr(self.f, "__name__", type(self.f).__name__))
+        plan = Plan(made, getattr(self.f, "__name__", type(self.f).__name__), self.jit)
+        plan.first, plan.scalar = program, scalar
         plan.compare = compare_gradients if self.verify else None
         return plan
 
@@ -164,6 +199,10 @@ class Arguments:
             parts.append(float)
         elif kind is tuple or kind is list:
             parts += (kind, len(leaf))
+            if set(map(type, leaf)) == {float}:
+                self.leaves += leaf
+                parts.append(float)
+                return
             for item in leaf:
                 self._see(item, parts)
         elif kind is dict:

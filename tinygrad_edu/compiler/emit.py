@@ -4,7 +4,6 @@
 another way. What is in neither is called as it is, and brings an array of its own.
 """
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compiler.program import Step, Var
-from tinygrad_edu.kinds import Elementwise
+from tinygrad_edu.kinds import Elementwise, General
+from tinygrad_edu.ops.indexing import At
 
 # What a writer gets: a function that binds an object to a name, the names of the operands, the name of the target.
 Bind = Callable[[Any, str], str]
@@ -87,7 +87,53 @@ def _scatter(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     return [f"{out}.fill(0)", f"{out}[{bind(step.params['index'], 'index')}] = {xs[0]}"]
 
 
+def _assembled(operands: Sequence[Any], places: Sequence[Any], shape: tuple[int, ...], cover: str | None) -> Any:
+    out = np.zeros(shape, np.result_type(*operands))
+    for x, place in zip(operands, places, strict=True):
+        out[place] += x
+    return out
+
+
+# Made by a pass: an array from its parts, which add up where they overlap.
+ASSEMBLE = General("assemble", _assembled, pull=(None,), push=(None,), variadic=True)
+
+
+def _assemble(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    first = [] if step.params["cover"] == "all" else [f"{out}.fill(0)"]
+    sign = "+=" if step.params["cover"] in (None, "again") else "="
+    places = step.params["places"]
+    return [*first, *(f"{out}[{bind(place, 'place')}] {sign} {x}" for x, place in zip(xs, places, strict=True))]
+
+
+def _scatter_at(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    rows = bind(step.params["index"][0], "rows")
+    return [f"{out}.fill(0)", f"{out}[{rows}, {xs[1]}[{step.params['index'][1].row}]] = {xs[0]}"]
+
+
+def _one_each(step: Step) -> bool:
+    """Whether an index names one entry of each row, so none twice."""
+    index = step.params["index"]
+    if not (isinstance(index, tuple) and len(index) == 2 and isinstance(index[1], At)):
+        return False
+    rows = index[0]
+    return isinstance(rows, np.ndarray) and rows.ndim == 1 and np.array_equal(rows, np.arange(rows.size))
+
+
+def _first_plus(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    first = [] if xs[0] == out else [f"{bind(np.copyto, 'copyto')}({out}, {xs[0]})"]
+    return [*first, f"{out}[0] += {xs[1]}"]
+
+
+def _ordered_sum(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    x = f"{bind(np.ascontiguousarray, 'ascontiguousarray')}({xs[0]})"
+    if step.out.size == 1:  # np.add.reduce would add one long column in pairs
+        return [f"{out}[...] = {bind(np.add.accumulate, 'accumulate')}({x})[-1]"]
+    return [f"{bind(np.add.reduce, 'add_reduce')}({x}, 0, None, {out})"]
+
+
 WRITERS: dict[str, Writer] = {
+    "first_plus": Writer(_first_plus, over=(0,)),
+    "ordered_sum": Writer(_ordered_sum, lambda step: step.operands[0].size > 0),
     "where": Writer(_where, lambda step: step.operands[0].dtype == np.bool_ and step.out.dtype is not None, (2,)),
     "sum": _reduction(np.add),
     "max": _reduction(np.maximum),
@@ -101,6 +147,8 @@ WRITERS: dict[str, Writer] = {
     "stack": _joined(np.stack),
     "cast": Writer(_cast),
     "scatter": Writer(_scatter, lambda step: is_basic(step.params["index"])),
+    "scatter_at": Writer(_scatter_at, _one_each),
+    "assemble": Writer(_assemble),
     "standard_uniform": _draw("random"),
     "standard_normal": _draw("standard_normal"),
 }
@@ -125,6 +173,12 @@ def _view(function: Callable[..., Any], *names: str) -> Callable[[Step, Any], An
     return lambda step, x: function(x, *[step.params[name] for name in names])
 
 
+def _open(index: Any) -> Any:
+    """The index with an ellipsis, so that a single number is a view as well, not a copy."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return parts if any(part is Ellipsis for part in parts) else (*parts, Ellipsis)
+
+
 VIEWS: dict[str, Callable[[Step, Any], Any]] = {
     "reshape": _view(np.reshape, "shape"),
     "transpose": _view(np.transpose, "axes"),
@@ -132,7 +186,7 @@ VIEWS: dict[str, Callable[[Step, Any], Any]] = {
     "squeeze": _view(np.squeeze, "axis"),
     "expand_dims": _view(np.expand_dims, "axis"),
     "broadcast_to": _view(np.broadcast_to, "shape"),
-    "getitem": _view(operator.getitem, "index"),
+    "getitem": lambda step, x: x[_open(step.params["index"])],
     "identity": lambda step, x: x,
     "stop_gradient": lambda step, x: x,
     "positive": lambda step, x: x,

@@ -87,7 +87,7 @@ class Environment:
             return self._note(lambda: thing, f"a {type(thing).__name__}")
         if isinstance(thing, dict):
             return self._note(thing.values, "a dict")
-        held = getattr(thing, "__dict__", None)
+        held: Any = getattr(thing, "__dict__", None)
         unread = held is None or getattr(type(thing), "unread_by_calls", False)
         if unread or isinstance(thing, Node) or type(thing).__module__ == "numpy":
             return ()

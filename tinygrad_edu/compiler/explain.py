@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.compiler.code import parts_of
+from tinygrad_edu.compiler.code import Code, parts_of
+from tinygrad_edu.compiler.kernels import available
 from tinygrad_edu.compiler.plan import Plan
 from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.kinds import Elementwise
 from tinygrad_edu.mode import Info
 from tinygrad_edu.op import CONSTANT, LEAF, Node, new
 from tinygrad_edu.value import Value
@@ -40,10 +42,22 @@ def explain(plan: Plan) -> str:
         f"  steps after each pass: {', '.join(counts)}",
         f"  memory: {_bytes(code.peak)} in buffers; without sharing them the results would take {_bytes(results)}",
         f"  cost: about {_number(flops)} operations on numbers, {_bytes(moved)} read and written",
+        f"  {_kernels(plan, code)}",
         "",
         code.source,
+        *(f"\n# {name}\n{source}" for name, source in code.kernels.items()),
     ]
     return "\n".join(lines)
+
+
+def _kernels(plan: Plan, code: Code) -> str:
+    """Which steps run as kernels of numba, or when they will."""
+    if not available():
+        found = len([step for part in code.parts for step in part.steps if isinstance(step.op, Elementwise)])
+        return f"kernels: none; pip install 'tinygrad_edu[jit]' would turn {found} steps into a few loops"
+    if plan.warmth.left >= 0:
+        return f"kernels: numba makes them after {plan.warmth.left} more runs"
+    return f"kernels: {len(code.kernels)} by numba"
 
 
 def flops_of(step: Step) -> int:

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.compiler.record import Place, Recording
+from tinygrad_edu.compiler.kernels import Warmth
+from tinygrad_edu.compiler.program import Program
+from tinygrad_edu.compiler.record import Packed, Place, Recording
 from tinygrad_edu.compiler.runner import Runner
 from tinygrad_edu.errors import GradientError
 from tinygrad_edu.mode import Info, current_mode
@@ -29,24 +31,34 @@ class Plan:
         With its program as it is to run.
     name : str
         Of the function.
+    jit : bool, optional
+        Whether it runs kernels of numba; None: when it has run often enough.
 
     Attributes
     ----------
     compare : callable, optional
         Called with each run, result, its gradient, and the gradients found: in verification.
+    first : Program, optional
+        The program before any pass, until the function was recorded a second time.
+    scalar : Recording, optional
+        Of the function's scalars, if the plan has lifted them.
     """
 
-    def __init__(self, recording: Recording, name: str) -> None:
+    def __init__(self, recording: Recording, name: str, jit: bool | None = None) -> None:
         self.recording = recording
+        self.warmth = Warmth(jit)
         self.op = Result(name)
         self.idle: list[Runner] = []
         self.compare: Callable[..., None] | None = None
+        self.first: Program | None = None
+        self.scalar: Recording | None = None
         pairs = list(zip(recording.program.inputs, recording.sources, strict=True))
         outside = [(i, s, v) for i, (v, s) in enumerate(pairs) if hasattr(s, "data") and not is_array(s)]
         self._numbers = [(i, s) for i, s, var in outside if var.dtype is None]
         self._parameters = [(i, s, var) for i, s, var in outside if var.dtype is not None]
         self._arrays = [(i, s) for i, (_, s) in enumerate(pairs) if is_array(s)]
         self._arguments = [(i, s) for i, (_, s) in enumerate(pairs) if s.__class__ is int]
+        self._packed = [(i, s, v.shape) for i, (v, s) in enumerate(pairs) if isinstance(s, Packed)]
         self._held: list[Any] = []
         self._moves = 0
 
@@ -64,6 +76,10 @@ class Plan:
                 raise StaleError
         for i, array in self._arrays:
             feeds[i] = array
+        for i, packed, shape in self._packed:
+            feeds[i] = packed.read(leaves)
+            if feeds[i].shape != shape or feeds[i].dtype != np.float64:
+                raise StaleError
         return feeds
 
     def call(self, leaves: Sequence[Any]) -> Any:
@@ -86,14 +102,39 @@ class Plan:
             buffer.data[...] = new_data
         parents: tuple[Node, ...] = ()
         if recording.gradients:
-            sources = recording.sources
-            parents = tuple([leaves[s] if (s := sources[i]).__class__ is int else s for i in recording.wrt])
+            parents = self._parents(leaves)
         run = Run(self, runner, parents)
-        values = [self._value(i, outputs[i], run, parents) for i in range(n)]
+        floats = recording.floats
+        values = [self._value(i, float(x) if i in floats else x, run, parents) for i, x in enumerate(outputs[:n])]
         result = recording.result
         if result.__class__ is Place:
             return values[result.output]
         return map_leaves(lambda _, leaf: values[leaf.output] if isinstance(leaf, Place) else leaf, result, "result")
+
+    def _parents(self, leaves: Sequence[Any]) -> tuple[Node, ...]:
+        """The Values that the results are differentiated by."""
+        found: list[Node] = []
+        for i in self.recording.wrt:
+            source = self.recording.sources[i]
+            if isinstance(source, Packed):
+                found += source.values(leaves)
+            else:
+                found.append(leaves[source] if source.__class__ is int else source)
+        return tuple(found)
+
+    def unpacked(self, gradients: list[Any]) -> list[Any]:
+        """Gradients of the differentiated inputs as those of the Values behind them."""
+        if not self._packed:
+            return gradients
+        found: list[Any] = []
+        for i, g in zip(self.recording.wrt, gradients, strict=True):
+            source = self.recording.sources[i]
+            if isinstance(source, Packed):
+                numbers = [None] * len(source.members) if g is None else g.tolist()
+                found += [numbers[k] for k in source.varied]
+            else:
+                found.append(g)
+        return found
 
     def runner(self) -> Runner:
         """One that is idle, or a new one. Its code knows where parameters lie, unless they move again and again."""
@@ -106,10 +147,12 @@ class Plan:
             self._held = [*map(id, self._kept)]
             self.idle = []
             self._moves += 1
+        if self.warmth.rises():
+            self.idle = []
         if self.idle:
             return self.idle.pop()
         held = {var: s.data for _, s, var in self._parameters} if self._moves <= MOVES else {}
-        return Runner(self.recording, held, self.idle)
+        return Runner(self.recording, held, self.idle, self.warmth.jit)
 
     def _value(self, i: int, data: Any, run: "Run", parents: tuple[Node, ...]) -> Value:
         node: Value = new(Value)
@@ -146,7 +189,7 @@ class Run:
                 "backward: the plan has gone on to other numbers since; call the compiled function again, or add up "
                 "losses before one backward()"
             )
-        found = self.runner.backward(result, seed)
+        found = self.plan.unpacked(self.runner.backward(result, seed))
         if len(self.plan.recording.gradients) == 1:
             self.release()
         return found

@@ -55,12 +55,18 @@ class Var:
 
 @dataclass(eq=False, slots=True)
 class Step:
-    """One operation applied to variables: ``out = op(*operands, **params)``."""
+    """One operation applied to variables: ``out = op(*operands, **params)``; a fused one may have more results."""
 
     op: Operation
     operands: tuple[Var, ...]
     params: dict[str, Any]
     out: Var
+    also: tuple[Var, ...] = ()
+
+    @property
+    def outs(self) -> tuple[Var, ...]:
+        """Every result."""
+        return (self.out, *self.also)
 
 
 @dataclass(eq=False, slots=True)
@@ -87,5 +93,6 @@ class Program:
             return var.data if var.role == "constant" else values[var]
 
         for step in self.steps:
-            values[step.out] = step.op.compute(*[read(var) for var in step.operands], **step.params)
+            found = step.op.compute(*[read(var) for var in step.operands], **step.params)
+            values.update(zip(step.outs, found if step.also else (found,), strict=True))
         return [read(var) for var in self.outputs]

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from tinygrad_edu.backward import pull_back
 from tinygrad_edu.compiler.environment import Environment
+from tinygrad_edu.compiler.lift.units import many_scalars
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.compiler.traced import BARRIER, INPUT, Capture, Traced
 from tinygrad_edu.errors import CompileError, NotDifferentiableError, TinygradEduError
@@ -48,6 +49,12 @@ class Recording:
         Those that draw.
     passes : list of (str, int)
         What was done to the program, and how many steps were left each time.
+    differentiated : bool
+        Whether gradients were wanted.
+    floats : set of int
+        The results that are Python floats, whatever the program computes them as.
+    lifted : Lifted, optional
+        How scalars became arrays, if they did.
     """
 
     program: Program
@@ -62,6 +69,40 @@ class Recording:
     environment: Environment
     generators: list[np.random.Generator]
     passes: list[tuple[str, int]] = field(default_factory=list)
+    differentiated: bool = False
+    floats: frozenset[int] = frozenset()
+    lifted: Any = None
+
+
+BUT_SCALARS: Final = "unless many scalars"
+
+
+class Packed:
+    """Scalars that enter a program as one array: each the number of an argument leaf, or a Value.
+
+    Parameters
+    ----------
+    members : list
+        Where each is read.
+    varied : list of int
+        Those that are differentiated.
+    """
+
+    __slots__ = ("members", "varied")
+
+    def __init__(self, members: list[Any], varied: list[int]) -> None:
+        self.members = members
+        self.varied = varied
+
+    def read(self, leaves: Sequence[Any]) -> Any:
+        """Their numbers now, as one array."""
+        found = [leaves[m] if m.__class__ is int else m for m in self.members]
+        return np.array([x if x.__class__ is float else x.data for x in found])
+
+    def values(self, leaves: Sequence[Any]) -> list[Node]:
+        """Those that are differentiated."""
+        members = self.members
+        return [leaves[m] if (m := members[i]).__class__ is int else m for i in self.varied]
 
 
 class Place:
@@ -74,7 +115,9 @@ class Place:
 
 
 def record_call(
-    f: Callable[..., Any], call: Callable[[Callable[[str, Any], Any]], tuple[Any, Any]], differentiate: bool
+    f: Callable[..., Any],
+    call: Callable[[Callable[[str, Any], Any]], tuple[Any, Any]],
+    differentiate: bool | Literal["unless many scalars"],
 ) -> Recording:
     """Record ``f(*args, **kwargs)``.
 
@@ -83,8 +126,8 @@ def record_call(
     f : callable
     call : callable
         ``call(trace)`` gives the arguments with ``trace(name, leaf)`` in the place of each number or array.
-    differentiate : bool
-        Whether the gradients are wanted.
+    differentiate : bool or BUT_SCALARS
+        Whether the gradients are wanted; or only if there are few scalars, which lifting does better.
 
     Raises
     ------
@@ -106,7 +149,9 @@ def record_call(
 
 
 def _record(
-    f: Callable[..., Any], call: Callable[[Callable[[str, Any], Any]], tuple[Any, Any]], differentiate: bool
+    f: Callable[..., Any],
+    call: Callable[[Callable[[str, Any], Any]], tuple[Any, Any]],
+    differentiate: bool | Literal["unless many scalars"],
 ) -> Recording:
     capture = Capture()
     arguments: list[Traced] = []
@@ -123,6 +168,8 @@ def _record(
             result = f(*args, **kwargs)
             outputs, template = _outputs(result, capture)
             leaves = _leaves(capture)
+            if differentiate == BUT_SCALARS:
+                differentiate = not many_scalars(capture.nodes)
             gradients, seeds = _gradients(capture, outputs, leaves) if differentiate else ({}, {})
     except NotDifferentiableError as error:
         raise CompileError(f"{_place_of(error)}: a traced value cannot become a plain array here: {error}") from error
@@ -136,7 +183,9 @@ def _record(
         capture.rewind()
     capture.settle_arrays()
     environment = Environment(f, list(capture.arrays))
-    return _Builder(capture, arguments).recording(outputs, template, leaves, gradients, seeds, environment)
+    made = _Builder(capture, arguments).recording(outputs, template, leaves, gradients, seeds, environment)
+    made.differentiated = bool(differentiate)
+    return made
 
 
 def _place_of(error: Exception) -> str:

@@ -20,16 +20,18 @@ class Runner:
         Inputs that stay in the same array.
     home : list
         Where it waits between runs; another list is made when parameters lie elsewhere.
+    jit : bool
+        Whether it runs kernels of numba.
     """
 
-    def __init__(self, recording: Recording, held: Mapping[Var, Any], home: list["Runner"]) -> None:
+    def __init__(self, recording: Recording, held: Mapping[Var, Any], home: list["Runner"], jit: bool) -> None:
         self.recording = recording
         self.home = home
         before = len(recording.program.outputs) - sum(
             g is not None for grads in recording.gradients.values() for g in grads
         )
         parts = parts_of(recording.program, before, recording.gradients, recording.seeds)
-        self.code = Code(parts, held)
+        self.code = Code(parts, held, jit=jit)
         seeding = set(recording.seeds.values())
         inputs = recording.program.inputs
         self.fed = [i for i, var in enumerate(inputs) if i not in seeding and var not in held]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from tinygrad_edu.errors import CompileError
-from tinygrad_edu.kinds import Elementwise
+from tinygrad_edu.kinds import Elementwise, General
 from tinygrad_edu.mode import Info, current_mode
 from tinygrad_edu.op import CONSTANT, LEAF, Node, Operation, Source, as_operand, line_of_user, new
 from tinygrad_edu.ops.questions import QUESTIONS
@@ -15,6 +15,8 @@ from tinygrad_edu.value import Value
 
 INPUT = Source("input", "an input of a compiled function that nothing is differentiated by")
 BARRIER = Elementwise("stop_gradient", lambda x: x, along=(None,), scalar=lambda x: x)
+
+AS_FLOAT = General("as_float", float, pull=(lambda g, out, x: g,), push=(lambda t, out, x: t,), reads="1")
 
 HELD_BY_US = 3  # references to an array while `settle_arrays` looks at it, if nobody else has it
 _data = Node.__dict__["data"]  # the slot behind the property below
@@ -38,6 +40,13 @@ class Traced(Value):
     @data.setter
     def data(self, data: Any) -> None:
         _data.__set__(self, data)
+
+    def tolist(self) -> Any:
+        """What ``array.tolist()`` gives: nested lists of Python floats, each a node."""
+        if self.dtype.kind != "f":
+            _refuse("tolist() (of whole numbers)", line_of_user())
+        rows: Any = self
+        return [row.tolist() for row in rows] if self.shape else AS_FLOAT(self)
 
     def __and__(self, other: Any) -> Any:
         return QUESTIONS[np.bitwise_and](self, other)
@@ -112,8 +121,8 @@ class Capture:
 
     def constant(self, like: Node, data: Any) -> Traced:
         """The node of a plain number or array. An array that is still in somebody's hands later is read anew."""
-        if data.__class__ is int and like.dtype.kind in "biu":  # integers stay integers beside integers, as for arrays
-            return self.frozen(data)
+        if data.__class__ is int and np.result_type(like.data).kind in "biu":
+            return self.frozen(data)  # integers stay integers beside integers, as for arrays
         array = as_operand(data)
         node = self.frozen(array.copy() if isinstance(array, np.ndarray) else array)
         if isinstance(array, np.ndarray):
@@ -135,6 +144,7 @@ class Capture:
 
         The latter are in nobody's hands any more when it has returned, so they stay as they are.
         """
+        owners = {id(x.data): x for x, _ in self.outside.values() if isinstance(x, Node)}
         for key, (array, nodes) in list(self.arrays.items()):
             owner = array.base if isinstance(array.base, np.ndarray) else None
             if sys.getrefcount(array) <= HELD_BY_US and (owner is None or sys.getrefcount(owner) <= HELD_BY_US):
@@ -142,7 +152,7 @@ class Capture:
                 continue
             for node in nodes:
                 node.op = INPUT
-                self.outside[id(node)] = (array, node)
+                self.outside[id(node)] = (owners.get(key, array), node)
 
     def refuse(self, way: str) -> NoReturn:
         """Raise: the function asks for a number."""

@@ -11,9 +11,13 @@ import numpy as np
 
 from tinygrad_edu.compiler.code import Code, Part, parts_of
 from tinygrad_edu.compiler.compiled import Arguments
+from tinygrad_edu.compiler.kernels import Warmth
+from tinygrad_edu.compiler.lift.calls import lifted_recording
 from tinygrad_edu.compiler.passes import optimise
-from tinygrad_edu.compiler.program import Var
-from tinygrad_edu.compiler.record import Place, Recording, record_call
+from tinygrad_edu.compiler.program import Program, Var
+from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_call
+from tinygrad_edu.compiler.scalars import FlatNumbers, NumberGradients, used_parameters
+from tinygrad_edu.compiler.second import refuse_unless_same
 from tinygrad_edu.errors import CompileError
 from tinygrad_edu.op import Node
 from tinygrad_edu.transforms.trees import map_leaves
@@ -67,6 +71,9 @@ class Flat:
             if parameter.grad is not view:
                 view[...] = parameter.grad
 
+    def spread(self) -> None:
+        """The parameters look at the flat array: there is nothing to give back."""
+
 
 class GradientStep:
     """Runs ``f(*args)``, whose first result is a loss, and leaves its gradients in a flat layout.
@@ -87,8 +94,8 @@ class GradientStep:
     def __init__(self, f: Callable[..., Any], parameters: Sequence[Any]) -> None:
         self.f = f
         self.parameters = list(parameters)
-        self.flat: Flat | None = None
-        self.plans: dict[Any, list[_Gradients]] = {}
+        self.flat: Flat | FlatNumbers | None = None
+        self.plans: dict[Any, list[_Gradients | NumberGradients]] = {}
 
     def __call__(self, *args: Any) -> Any:
         """The results as plain numbers and arrays; each parameter's ``grad`` is set."""
@@ -97,6 +104,7 @@ class GradientStep:
             self.flat.gather()
         for plan in self.plans.get(arguments.key, ()):
             if plan.recording.environment.is_unchanged():
+                self._look_again(plan, arguments)
                 found = plan.run(arguments.leaves)
                 if found is not None:
                     return found
@@ -104,19 +112,52 @@ class GradientStep:
         self.plans[arguments.key] = [plan, *self.plans.get(arguments.key, ())][:4]
         return plan.run(arguments.leaves)
 
-    def _plan(self, arguments: Arguments) -> "_Gradients":
+    def _plan(self, arguments: Arguments) -> "_Gradients | NumberGradients":
+        if self.parameters and all(p.data.__class__ is float for p in self.parameters):
+            return self._plan_of_numbers(arguments)
         recording = record_call(self.f, arguments.traced, differentiate=True)
         if 0 not in recording.gradients:
             raise CompileError("the loss depends on no parameter")
-        recording.program, recording.passes = optimise(recording.program)
+        program = recording.program
+        recording.program, recording.passes = optimise(program)
         grads = recording.gradients[0]
         wrt = {id(recording.sources[i]): g for i, g in zip(recording.wrt, grads, strict=True) if g is not None}
         used = [p for p in self.parameters if id(p) in wrt]
+        flat = self._flat(used, Flat)
+        assert isinstance(flat, Flat)
+        plan = _Gradients(recording, flat, [wrt[id(p)] for p in used], self.parameters)
+        plan.first = program
+        return plan
+
+    def _plan_of_numbers(self, arguments: Arguments) -> NumberGradients:
+        """The plan of a loss of scalar parameters, lifted into arrays."""
+        scalar = record_call(self.f, arguments.traced, BUT_SCALARS)
+        recording = lifted_recording(scalar, arguments.leaves, differentiate=True)
+        if recording is None:
+            raise CompileError("the parameters are single numbers, and their graph has no regular pattern to lift")
+        recording.program, recording.passes = optimise(recording.program)
+        flat = self._flat(used_parameters(recording, self.parameters), FlatNumbers)
+        assert isinstance(flat, FlatNumbers)
+        plan = NumberGradients(recording, flat, self.parameters)
+        plan.first, plan.scalar = scalar.program, scalar
+        return plan
+
+    def _flat(self, used: list[Any], kind: type[Flat] | type[FlatNumbers]) -> Flat | FlatNumbers:
         if self.flat is None:
-            self.flat = Flat(used)
+            self.flat = kind(used)
         elif list(map(id, used)) != list(map(id, self.flat.parameters)):
             raise CompileError("the loss depends on other parameters than it did for arguments of other shapes")
-        return _Gradients(recording, self.flat, [wrt[id(p)] for p in used], self.parameters)
+        return self.flat
+
+    def _look_again(self, plan: "_Gradients | NumberGradients", arguments: Arguments) -> None:
+        """At the second call: record once more, and refuse a plan that has frozen a number."""
+        if plan.first is None:
+            return
+        first = plan.scalar or plan.recording
+        again = record_call(self.f, arguments.traced, differentiate=plan.scalar is None)
+        if again.guards == first.guards:
+            refuse_unless_same(first, plan.first, again)
+            plan.first = None
 
 
 class _Gradients:
@@ -140,12 +181,18 @@ class _Gradients:
         twice = {var for var in backward.outputs if backward.outputs.count(var) > 1 or var in forward.outputs}
         self.shared = [(i, var) for i, var in enumerate(backward.outputs) if var in twice]
         into = {var: flat.grads[i] for i, var in enumerate(backward.outputs) if var not in twice}
-        self.code = Code([joined], held, into)
+        self.warmth = Warmth(None)
+        self.write = lambda jit: Code([joined], held, into, jit=jit)
+        self.code = self.write(self.warmth.jit)
         self.fed = [s for var, s in zip(program.inputs, recording.sources, strict=True) if var not in held]
         self.count = count
+        self.scalar: Recording | None = None
+        self.first: Program | None = None  # before any pass, until the function was recorded a second time
 
     def run(self, leaves: Sequence[Any]) -> Any:
         """The results, or None if a guard failed."""
+        if self.warmth.rises():
+            self.code = self.write(True)
         feeds = []
         for source in self.fed:
             thing = leaves[source] if source.__class__ is int else source
@@ -169,18 +216,21 @@ class _Gradients:
         )
 
 
+PIECE = 1 << 15  # numbers that an update does at once, so that what one operation makes the next finds in the cache
+
+
 class Update:
-    """An optimizer's rule over a flat layout: ``x -= update(x, g, state, **options)`` as a plan.
+    """An optimizer's rule over a flat layout: ``x -= update(x, g, state, **options)`` as a plan, piece by piece.
 
     Parameters
     ----------
     rule : callable
-        ``update(x, g, state, **options)`` gives the step to subtract.
+        ``update(x, g, state, **options)`` gives the step to subtract; it treats every entry alike.
     flat : Flat
     states : sequence of dict
         The optimizer's state of each parameter of the layout; its arrays become views of flat ones.
     options : dict
-        Those that are floats may change from step to step if they are named in `varying`.
+        Those that are named in `varying` are floats that may change from step to step.
 
     Raises
     ------
@@ -191,70 +241,40 @@ class Update:
     def __init__(
         self,
         rule: Callable[..., Any],
-        flat: Flat,
+        flat: Flat | FlatNumbers,
         states: Sequence[dict[str, Any]],
         options: Mapping[str, Any],
         varying: Sequence[str] = ("lr",),
     ) -> None:
-        self.flat = flat
-        self.states = states
-        self.varying = varying
+        self.rule, self.flat, self.states, self.options, self.varying = rule, flat, states, options, varying
         first = states[0]
-        arrays = {key: value for key, value in first.items() if isinstance(value, np.ndarray)}
-        self.numbers = {key: value for key, value in first.items() if key not in arrays}
-        self.arrays = {key: self._joined(key) for key in arrays}
-        names = list(self.arrays)
-
-        def step(x: Any, g: Any, moving: list[float], counts: list[float], *held: Any) -> Any:
-            state = {**dict(zip(names, held, strict=True)), **dict(zip(self.numbers, counts, strict=True))}
-            given = {**options, **dict(zip(varying, moving, strict=True))}
-            return x - rule(x, g, state, **given), state
-
-        moving = [float(options[key]) for key in varying]
-        counts = [float(n) for n in self.numbers.values()]
-        arguments = Arguments((flat.data, flat.grad, moving, counts, *self.arrays.values()), {})
-        recording = record_call(step, arguments.traced, differentiate=False)
-        program, _ = optimise(recording.program)
-        new_x, new_state = recording.result
-        held: dict[Var, Array] = {}
-        fixed = [flat.data, flat.grad, *self.arrays.values()]
-        n = len(moving) + len(counts)
-        of_leaf = {0: fixed[0], 1: fixed[1], **{2 + n + i: array for i, array in enumerate(fixed[2:])}}
-        for var, source in zip(program.inputs, recording.sources, strict=True):
-            if source.__class__ is int and source in of_leaf:
-                held[var] = of_leaf[source]
-        into: dict[Var, Array] = {program.outputs[new_x.output]: flat.data}
+        self.arrays = {key: self._joined(key) for key, value in first.items() if isinstance(value, np.ndarray)}
+        self.numbers = {key: value for key, value in first.items() if key not in self.arrays}
+        self.names = list(self.arrays)
         self.given: list[tuple[str, int]] = []
         self.settled: dict[str, Any] = {}  # numbers that are the same whatever was there
-        for key, place in new_state.items():
-            var = program.outputs[place.output] if isinstance(place, Place) else None
-            if var is not None and var.shape == flat.data.shape:
-                if key not in self.arrays:
-                    self.arrays[key] = np.empty(flat.data.shape, var.dtype)
-                if var in into or (var in held and held[var] is not flat.grad):
-                    raise CompileError(f"the state {key!r} is the same array as another one")
-                into[var] = self.arrays[key]
-            elif var is not None and var.shape == ():
-                self.given.append((key, place.output))
-            elif isinstance(place, (int, float)):
-                self.settled[key] = place
-            else:
-                raise CompileError(f"the state {key!r} is no array of all parameters and no number")
-        self.fed = [s for var, s in zip(program.inputs, recording.sources, strict=True) if var not in held]
-        outputs = [*into, *(program.outputs[i] for _, i in self.given)]
-        self.code = Code([Part("update", program.inputs, program.steps, outputs)], held, into)
-        self.keys = frozenset(first)
+        self.warmth = Warmth(None)
+        self.recordings: dict[int, Recording] = {}
+        self._write()
 
-    def fits(self, states: Sequence[dict[str, Any]]) -> bool:
-        """Whether the states hold what this plan reads."""
-        return all(state.keys() == self.keys for state in states)
+    def _write(self) -> None:
+        self.codes: list[Code] = []
+        for start in range(0, max(self.flat.data.size, 1), PIECE):
+            piece = slice(start, min(start + PIECE, self.flat.data.size))
+            length = piece.stop - piece.start
+            if length not in self.recordings:
+                self.recordings[length] = self._record(piece)
+            self.codes.append(self._code(self.recordings[length], piece))
 
     def run(self, options: Mapping[str, Any]) -> None:
         """One step."""
+        if self.warmth.rises():
+            self._write()
         first = self.states[0]
-        moving = [float(options[key]) for key in self.varying]
-        leaves = [None, None, *moving, *(float(first[key]) for key in self.numbers)]
-        outputs, _ = self.code.functions["update"](*[leaves[i] for i in self.fed])
+        leaves = [float(options[key]) for key in self.varying] + [float(first[key]) for key in self.numbers]
+        fed = [leaves[i] for i in self.fed]
+        for code in self.codes:
+            outputs, _ = code.functions["update"](*fed)
         kinds = [type(self.numbers.get(key, 0)) for key, _ in self.given]
         numbers = {key: kind(x) for (key, _), kind, x in zip(self.given, kinds, outputs, strict=True)}
         for state in self.states:
@@ -266,6 +286,56 @@ class Update:
             for state, view in zip(self.states, self.flat.split(flat), strict=True):
                 state[key] = view
 
+    def _record(self, piece: slice) -> Recording:
+        """The rule on some of the numbers; its leaves are those, then what varies, then the state."""
+
+        rule, options, varying, names, numbers = self.rule, self.options, self.varying, self.names, self.numbers
+
+        def step(x: Any, g: Any, moving: list[float], counts: list[float], *held: Any) -> Any:
+            state = {**dict(zip(names, held, strict=True)), **dict(zip(numbers, counts, strict=True))}
+            given = {**options, **dict(zip(varying, moving, strict=True))}
+            return x - rule(x, g, state, **given), state
+
+        moving = [float(self.options[key]) for key in self.varying]
+        counts = [float(n) for n in self.numbers.values()]
+        held = [self.arrays[key][piece] for key in self.names]
+        arguments = Arguments((self.flat.data[piece], self.flat.grad[piece], moving, counts, *held), {})
+        recording = record_call(step, arguments.traced, differentiate=False)
+        recording.program, recording.passes = optimise(recording.program)
+        return recording
+
+    def _code(self, recording: Recording, piece: slice) -> Code:
+        program, flat = recording.program, self.flat
+        new_x, new_state = recording.result
+        n = len(self.varying) + len(self.numbers)
+        fixed = {0: flat.data, 1: flat.grad, **{2 + n + i: self.arrays[key] for i, key in enumerate(self.names)}}
+        held: dict[Var, Array] = {}
+        whole: dict[Var, Array] = {}
+        for var, source in zip(program.inputs, recording.sources, strict=True):
+            if source.__class__ is int and source in fixed:
+                held[var], whole[var] = fixed[source][piece], fixed[source]
+        into: dict[Var, Array] = {program.outputs[new_x.output]: held_view(held, flat.data, whole, piece)}
+        self.given = []
+        for key, place in new_state.items():
+            new = program.outputs[place.output] if isinstance(place, Place) else None
+            if new is None and isinstance(place, (int, float)):
+                self.settled[key] = place
+            elif new is not None and new.shape == (piece.stop - piece.start,):
+                if key not in self.arrays:
+                    self.arrays[key] = np.empty(flat.data.shape, new.dtype)
+                if new in into or (new in held and whole[new] is not flat.grad):
+                    raise CompileError(f"the state {key!r} is the same array as another one")
+                into[new] = held_view(held, self.arrays[key], whole, piece)
+            elif new is not None and new.shape == ():
+                self.given.append((key, place.output))
+            else:
+                raise CompileError(f"the state {key!r} is no array of all parameters and no number")
+        sources = zip(program.inputs, recording.sources, strict=True)
+        self.fed = [source - 2 for var, source in sources if var not in held]
+        outputs = [*into, *(program.outputs[i] for _, i in self.given)]
+        parts = [Part("update", program.inputs, program.steps, outputs)]
+        return Code(parts, held, into, self.codes[0] if self.codes else None, self.warmth.jit)
+
     def _joined(self, key: str) -> Array:
         """The state of all parameters as one flat array; as it is, if it was one already."""
         parts = [state[key] for state in self.states]
@@ -273,3 +343,8 @@ class Update:
         if flat is not None and all(part.base is flat for part in parts):
             return flat  # type: ignore[no-any-return]  # an array
         return np.concatenate([np.ravel(part) for part in parts])
+
+
+def held_view(held: Mapping[Var, Array], flat: Array, whole: Mapping[Var, Array], piece: slice) -> Array:
+    """The piece of a flat array: the very view that is held, if one is, so that writing to it is seen as such."""
+    return next((held[var] for var, array in whole.items() if array is flat), flat[piece])

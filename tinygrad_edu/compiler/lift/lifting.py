@@ -7,10 +7,9 @@ from typing import Any
 from tinygrad_edu.compiler.lift.emit import Emitter
 from tinygrad_edu.compiler.lift.groups import Group, Grouping, consumers, group, packing
 from tinygrad_edu.compiler.lift.pattern import factor
-from tinygrad_edu.compiler.lift.units import Unit, is_scalar_step, units
+from tinygrad_edu.compiler.lift.units import FEWEST, Unit, is_scalar_step, units
 from tinygrad_edu.compiler.program import Program, Var
 
-FEWEST = 64  # scalar steps; below, lifting gains nothing
 SHARE = 4  # scalar steps for each step that takes their place, at least
 
 

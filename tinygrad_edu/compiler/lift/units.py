@@ -1,5 +1,6 @@
 """The scalar part of a program as units: single operations, and left-to-right sums of many terms."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.kinds import Elementwise
-from tinygrad_edu.op import Operation
+from tinygrad_edu.op import Node, Operation
 from tinygrad_edu.ops.elementwise import add
 
 
@@ -29,6 +30,19 @@ def is_scalar(var: Var) -> bool:
 def is_scalar_step(step: Step) -> bool:
     """Whether a step takes and makes scalars only, by an operation that works entry by entry."""
     return isinstance(step.op, Elementwise) and is_scalar(step.out) and all(map(is_scalar, step.operands))
+
+
+FEWEST = 64  # scalar steps; below, lifting gains nothing
+
+
+def many_scalars(nodes: Iterable[Node]) -> bool:
+    """Whether so many nodes are single numbers that lifting them may pay."""
+    count = 0
+    for node in nodes:
+        count += node._a is not None and node.data.__class__ is float
+        if count >= FEWEST:
+            return True
+    return False
 
 
 def units(program: Program) -> list[Unit | Step]:

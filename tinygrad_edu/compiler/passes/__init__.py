@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from tinygrad_edu.compiler.lift.lower import lower_lifted
 from tinygrad_edu.compiler.passes.algebra import simplify
+from tinygrad_edu.compiler.passes.assemble import assemble_parts, settle_covers
 from tinygrad_edu.compiler.passes.dead import drop_dead
 from tinygrad_edu.compiler.passes.fold import fold_constants
 from tinygrad_edu.compiler.passes.lower import lower
@@ -14,13 +16,16 @@ Pass = Callable[[Program], Program]
 # In the order in which they run. Lowering shows what composed operations share, so it comes early.
 PASSES: Mapping[str, Pass] = {
     "dead steps": drop_dead,
+    "lifted sums": lower_lifted,
     "composed operations": lower,
     "constants": fold_constants,
     "algebra": simplify,
     "repeats": merge_repeats,
     "algebra again": simplify,
     "constants again": fold_constants,
+    "parts": assemble_parts,
     "dead steps again": drop_dead,
+    "covers": settle_covers,
 }
 
 

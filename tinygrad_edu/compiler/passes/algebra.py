@@ -12,6 +12,7 @@ import numpy as np
 from tinygrad_edu.compiler.passes.rewriting import Rewrite, result, rewrite
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.op import REGISTRY
+from tinygrad_edu.ops.indexing import At
 
 Made = Mapping[Var, Step]
 
@@ -129,8 +130,36 @@ def _transposed(step: Step, made: Made) -> Rewrite:
     return [Step(REGISTRY["transpose"], inner.operands, {"axes": joined}, step.out)]
 
 
+def _scattered(step: Step, made: Made) -> Rewrite:
+    """The sums over rows that hold one number each, as the gradient of a choice among classes does."""
+    inner = made.get(step.operands[0])
+    if inner is None or inner.op.name != "scatter_at" or step.params["axis"] not in (-1, 1, (1,), (-1,)):
+        return None
+    index, g = inner.params["index"], inner.operands[0]
+    one_each = isinstance(index, tuple) and len(index) == 2 and counts_up(index[0]) and isinstance(index[1], At)
+    if not one_each or g.shape != inner.out.shape[:1] or len(inner.out.shape) != 2 or g.dtype != step.out.dtype:
+        return None
+    return [Step(REGISTRY["reshape"], (g,), {"shape": step.out.shape}, step.out)]
+
+
+def counts_up(rows: Any) -> bool:
+    """Whether an index is 0, 1, 2, ..."""
+    return isinstance(rows, np.ndarray) and rows.ndim == 1 and np.array_equal(rows, np.arange(rows.size))
+
+
+def _from_zero(step: Step, made: Made) -> Rewrite:
+    """X - (0 + u) is x - u."""
+    inner = made.get(step.operands[1])
+    if inner is None or inner.op.name != "add" or number(inner.operands[0]) != 0.0:
+        return None
+    u = inner.operands[1]
+    if (u.shape, u.dtype) != (inner.out.shape, inner.out.dtype):
+        return None
+    return [Step(step.op, (step.operands[0], u), step.params, step.out)]
+
+
 def _summed(step: Step, made: Made) -> Rewrite:
-    """A sum over what one number fills, or over axes of length 1, needs no adding."""
+    """A sum over axes of length 1 needs no adding."""
     x = step.operands[0]
     axes = step.params["axis"]
     n = len(x.shape)
@@ -163,7 +192,7 @@ RULES: Mapping[str, tuple[Callable[[Step, Made], Rewrite], ...]] = {
     "broadcast_to": (_itself,),
     "multiply": (_neutral(1.0, 0, 1),),
     "divide": (_neutral(1.0, 1),),
-    "subtract": (_neutral(0.0, 1),),
+    "subtract": (_neutral(0.0, 1), _from_zero),
     "power": (_neutral(1.0, 1), _square),
     "maximum": (_neutral(-math.inf, 0, 1),),
     "minimum": (_neutral(math.inf, 0, 1),),
@@ -173,6 +202,6 @@ RULES: Mapping[str, tuple[Callable[[Step, Made], Rewrite], ...]] = {
     "squeeze": (_reshaped,),
     "transpose": (_transposed,),
     "swapaxes": (_transposed,),
-    "sum": (_summed,),
+    "sum": (_summed, _scattered),
     "exp": (_exponential,),
 }

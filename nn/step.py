@@ -1,0 +1,224 @@
+"""A training step as a plan: forward, backward and the optimizer's rule over one flat array of parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu import Value
+from tinygrad_edu.compiler.scalars import FlatNumbers
+from tinygrad_edu.compiler.training import GradientStep, Update
+from tinygrad_edu.errors import ArgumentError, CompileError, GradientError
+from tinygrad_edu.mode import current_mode
+from tinygrad_edu.nn.callbacks import TrainingState
+from tinygrad_edu.nn.feed import Batch
+from tinygrad_edu.nn.losses import Loss
+from tinygrad_edu.nn.measure import Measure
+from tinygrad_edu.nn.module import Module
+from tinygrad_edu.nn.optim import Optimizer
+from tinygrad_edu.nn.regularize import Penalty
+from tinygrad_edu.watch import HOOKED
+
+
+class CompiledStep:
+    """A step of training that is recorded once, and then runs as a plan.
+
+    Call it for the loss, and the step is done. `fit` uses its two halves, `gradients` and `update`, so that
+    callbacks can change gradients in between.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*arrays)`` gives a loss (a Value of one number), or a tuple that begins with it.
+    optimizer : Optimizer
+        Where its rule cannot be recorded (it asks for a number), or its parameters lie in several groups, the rule
+        runs as it is.
+
+    Examples
+    --------
+    >>> from tinygrad_edu.nn import SGD, Dense, mse
+    >>> model = Dense(2, 1, rng=0)
+    >>> x, y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0], [2.0]])
+    >>> step = CompiledStep(lambda x, y: mse(model(x), y), SGD(model.parameters(), lr=0.01))
+    >>> losses = [float(step(x, y)) for _ in range(50)]
+    >>> losses[-1] < 0.5 * losses[0]
+    True
+    """
+
+    def __init__(self, function: Callable[..., Any], optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.gradients = GradientStep(function, parameters)
+        self._updates: dict[Any, Update | None] = {}
+        self._states: list[dict[str, Any]] = []
+
+    def __call__(self, *arrays: Any) -> Any:
+        """What the function gives, as plain numbers; the parameters have moved."""
+        result = self.gradients(*arrays)
+        self.update()
+        return result
+
+    def update(self) -> None:
+        """The optimizer's step, by the gradients that the parameters have."""
+        flat, optimizer = self.gradients.flat, self.optimizer
+        if flat is None or len(optimizer.param_groups) > 1 or any([p.grad is None for p in flat.parameters]):
+            optimizer.step()
+            return
+        flat.gather_gradients()
+        options = {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
+        fused = self._update(options)
+        if fused is None:
+            optimizer.step()
+        else:
+            fused.run(options)
+            flat.spread()
+
+    def _update(self, options: dict[str, Any]) -> Update | None:
+        """The plan of the rule for these options and what the state holds; None if there is none."""
+        flat, optimizer = self.gradients.flat, self.optimizer
+        assert flat is not None
+        settings = tuple((key, value) for key, value in options.items() if key != "lr")
+        if isinstance(flat, FlatNumbers):
+            if any(optimizer.state):  # the state of a single number stays a number, so its rule runs as it is
+                return None
+            self._states = optimizer.state
+            if settings not in self._updates:
+                self._updates[settings] = self._planned(options)
+            return self._updates[settings]
+        trained = {id(p): i for i, p in enumerate(flat.parameters)}
+        states = [state for _, x, state in optimizer._slots() if id(x) in trained]
+        if len(states) != len(self._states) or any(a is not b for a, b in zip(states, self._states, strict=True)):
+            self._updates, self._states = {}, states
+        key = (settings, *(frozenset(state) for state in states))
+        if key not in self._updates:
+            self._updates[key] = self._planned(options)
+        return self._updates[key]
+
+    def _planned(self, options: dict[str, Any]) -> Update | None:
+        flat = self.gradients.flat
+        assert flat is not None
+        try:
+            update = Update(self.optimizer.update, flat, self._states, options)
+        except CompileError:
+            return None
+        if isinstance(flat, FlatNumbers) and update.arrays:
+            return None
+        update.share()
+        return update
+
+
+def compile_step(model: Module, loss: Callable[[Any, Any], Any], optimizer: Optimizer) -> Callable[[Any, Any], Any]:
+    """A function ``step(inputs, targets)`` that trains a model by one batch, and gives the loss as a number.
+
+    Parameters
+    ----------
+    model : Module
+    loss : callable
+        ``loss(outputs, targets)`` gives a Value of one number.
+    optimizer : Optimizer
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    CompileError
+        At a call, if the model or the loss cannot be recorded.
+
+    Examples
+    --------
+    >>> from tinygrad_edu.nn import Adam, Dense, softmax_cross_entropy
+    >>> model = Dense(2, 3, rng=0)
+    >>> step = compile_step(model, softmax_cross_entropy, Adam(model.parameters(), lr=0.1))
+    >>> x, labels = np.eye(2), np.array([2, 0])
+    >>> first = step(x, labels)
+    >>> for _ in range(20):
+    ...     last = step(x, labels)
+    >>> bool(last < first)
+    True
+    """
+    return CompiledStep(lambda inputs, targets: loss(model(inputs), targets), optimizer)
+
+
+class Stepper:
+    """The steps of `fit`: compiled where that can be done, else one operation after the other.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Its history is told whether the steps were compiled, or why not.
+    measure : Measure
+        Has the loss.
+    penalise : Penalty, optional
+    compile : bool, optional
+        None: where it can be done.
+    """
+
+    def __init__(self, state: TrainingState, measure: Measure, penalise: Penalty | None, compile: bool | None) -> None:
+        self.state = state
+        self.run = _step_of(state.model, measure.loss, penalise)
+        self.must = compile is True
+        self.compiled = None if compile is False else CompiledStep(self.run, state.optimizer)
+        state.history.compiled = "compile=False" if compile is False else True
+
+    def gradients(self, batch: Batch) -> tuple[dict[str, float], Any]:
+        """Loss and penalty of a batch, and the outputs; the parameters have their gradients."""
+        if self.compiled is not None and current_mode().anomaly is None and not HOOKED:
+            try:
+                found = self.compiled.gradients(batch.inputs, batch.targets, batch.weights)
+            except CompileError as error:
+                if self.must:
+                    raise
+                self.compiled, self.state.history.compiled = None, str(error)
+            else:
+                return self._numbers(*found[:3]), found[3]
+        self.state.optimizer.zero_grad()
+        total, *parts, outputs = self.run(batch.inputs, batch.targets, batch.weights)
+        numbers = self._numbers(total, *parts)
+        total.backward(keep="leaves")
+        return numbers, outputs
+
+    def update(self) -> None:
+        """The optimizer's step."""
+        if self.compiled is None:
+            self.state.optimizer.step()
+        else:
+            self.compiled.update()
+
+    def _numbers(self, total: Any, loss: Any, extra: Any) -> dict[str, float]:
+        """What the history keeps; a loss that is no number ends the training."""
+        if not np.isfinite(float(total)):
+            raise GradientError(
+                f"fit: the loss is {float(total)} in epoch {self.state.epoch}, batch {self.state.batch}. Try a lower "
+                f"learning rate (it is {self.state.optimizer.lr:g}), inputs of about unit size (standardize), or "
+                "another initialisation; tinygrad_edu.check_graph(loss) finds a wrong gradient"
+            )
+        return {"loss": float(loss)} | ({} if extra is None else {"penalty": float(extra)})
+
+
+def _step_of(model: Module, loss: Loss, penalise: Penalty | None) -> Callable[..., tuple[Any, ...]]:
+    """A function of a batch: what is made small, the loss and the penalty of which it is the sum, and the outputs."""
+
+    def run(inputs: Any, targets: Any, weights: Any) -> tuple[Any, ...]:
+        outputs = model(*inputs)
+        one = weighted(loss, outputs, targets, weights)
+        if not isinstance(one, Value) or one.size != 1:
+            came = f"a Value of shape {one.shape}" if isinstance(one, Value) else type(one).__name__
+            raise ArgumentError(f"fit: the loss must be a Value of one number, got {came}; average it over the batch")
+        if penalise is None:
+            return one, one, None, outputs
+        extra = penalise(model)
+        return one + extra, one, extra, outputs
+
+    return run
+
+
+def weighted(loss: Loss, outputs: Any, targets: Any, weights: Any) -> Any:
+    """The loss of a batch, weighted if the samples have weights."""
+    if weights is None:
+        return loss(outputs, targets)
+    each = loss(outputs, targets, reduction="none")
+    if np.ndim(each) > 1:
+        each = np.mean(each, axis=tuple(range(1, np.ndim(each))))
+    return np.sum(each * weights.astype(np.result_type(each))) / float(len(weights))

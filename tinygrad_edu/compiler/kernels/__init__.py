@@ -1,0 +1,54 @@
+"""Kernels: groups of steps as one loop each, compiled by numba where it is installed (the extra ``[jit]``)."""
+
+import functools
+import importlib.util
+
+from tinygrad_edu.compiler.kernels.call import call_lines as call_lines
+from tinygrad_edu.compiler.kernels.fuse import Fused as Fused
+from tinygrad_edu.compiler.kernels.fuse import fuse as fuse
+from tinygrad_edu.compiler.kernels.source import may_overwrite as may_overwrite
+from tinygrad_edu.errors import optional_import
+
+
+WARM = 20  # runs of a plan before its kernels are made, unless it was asked for them at once
+
+
+class Warmth:
+    """Whether a plan has its kernels: from the beginning, never, or once it has run often enough to pay for them.
+
+    Parameters
+    ----------
+    jit : bool, optional
+        None: from run `WARM` on, if numba is installed.
+
+    Raises
+    ------
+    MissingDependencyError
+        If `jit` is true and numba is not installed.
+
+    Examples
+    --------
+    >>> cold = Warmth(False)
+    >>> [cold.rises() for _ in range(100)].count(True), cold.jit
+    (0, False)
+    """
+
+    def __init__(self, jit: bool | None) -> None:
+        self.jit = bool(jit)
+        self.left = WARM if jit is None and available() else -1
+        if jit:
+            optional_import("numba", extra="jit")
+
+    def rises(self) -> bool:
+        """Count a run; whether this is the one before which the kernels are made."""
+        if self.left < 0:
+            return False
+        self.left -= 1
+        self.jit = self.left < 0
+        return self.jit
+
+
+@functools.cache
+def available() -> bool:
+    """Whether numba is installed."""
+    return importlib.util.find_spec("numba") is not None

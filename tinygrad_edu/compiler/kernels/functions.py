@@ -1,0 +1,108 @@
+"""Exponentials and logarithms that compile to vector instructions: polynomials, without a call or a jump.
+
+Accurate to a few units in the last place; infinities, NaN, zeros and numbers below the normal range come out as
+NumPy's. The exponent of a number is read, and made, through its bits (a view as an integer).
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+OPTIONS = {"error_model": "numpy", "nogil": True}
+
+
+# Written for numba, which takes every name from around a function as a constant.
+def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: float, log2: tuple[float, float]) -> Any:
+    """The functions for a floating-point type `f`, with `i` the integer of its width.
+
+    `log2` is log 2 as a number of few bits and the rest; below `low`, e^x is 0, and above `high` it is infinite.
+    """
+    info = np.finfo(f)
+    bits, bias = i(info.nmant), i(info.maxexp - 1)
+    magic = f(1.5 * 2.0**info.nmant)  # adding it leaves the nearest whole number in the last bits
+    magic_bits = magic.view(i)
+    fraction = i((1 << info.nmant) - 1)
+    root = f(math.sqrt(0.5)).view(i)
+    up = f(1.0).view(i) - root
+    tiny, scale, scaled = f(info.tiny), f(2.0 ** (info.nmant + 2)), f(info.nmant + 2)
+    log2e, log2_high, log2_low = f(1.0 / math.log(2.0)), f(log2[0]), f(log2[1])
+    zero, one, two, far, inf, nan = f(0.0), f(1.0), f(2.0), f(20.0), f(np.inf), f(np.nan)
+    low, high = f(low), f(high)
+    taylor = tuple([f(1.0 / math.factorial(k)) for k in range(terms, 1, -1)])
+    odd = tuple([f(2.0 / k) for k in range(2 * log_terms + 1, 1, -2)])
+
+    @njit(**OPTIONS)
+    def power_of_two(k: Any) -> Any:
+        return i((k + bias) << bits).view(f)
+
+    @njit(**OPTIONS)
+    def split(x: Any) -> Any:
+        """`k`, and ``e^r - 1``, where ``x = k log 2 + r``."""
+        x = low if x < low else x
+        x = high if x > high else x
+        t = f(x * log2e + magic)
+        k = t - magic
+        r = (x - k * log2_high) - k * log2_low
+        p = taylor[0]
+        for c in taylor[1:]:
+            p = p * r + c
+        return i(t.view(i) - magic_bits), p * r * r + r
+
+    @njit(**OPTIONS)
+    def exp(x: Any) -> Any:
+        k, p = split(x)
+        half = k >> i(1)  # 2^k may be out of range where the result is not
+        return (p + one) * power_of_two(half) * power_of_two(i(k - half))
+
+    @njit(**OPTIONS)
+    def expm1(x: Any) -> Any:
+        k, p = split(x)
+        half = k >> i(1)
+        s, t = power_of_two(half), power_of_two(i(k - half))
+        near = p * s * t + (s * t - one)
+        large = (p + one) * s * t - one
+        return x if x == zero else (large if k > bias else near)
+
+    @njit(**OPTIONS)
+    def tanh(x: Any) -> Any:
+        size = abs(x)
+        e = expm1(two * (far if size > far else size))
+        return f(np.copysign(e / (e + two), x))
+
+    @njit(**OPTIONS)
+    def log(x: Any) -> Any:
+        y = f(x * scale if x < tiny else x)
+        b = i(y.view(i) + up)
+        k = f((b >> bits) - bias) - (scaled if x < tiny else zero)
+        m = i((b & fraction) + root).view(f)  # in [sqrt 1/2, sqrt 2)
+        s = (m - one) / (m + one)
+        z = s * s
+        p = odd[0]
+        for c in odd[1:]:
+            p = p * z + c
+        found = k * log2_high + (k * log2_low + (s * z * p + two * s))
+        return found if zero < x < inf else (-inf if x == zero else (nan if x < zero else x))
+
+    @njit(**OPTIONS)
+    def log1p(x: Any) -> Any:
+        u = one + x
+        d = u - one
+        return log(u) * (x / d) if d != zero and u < inf else x if not x < -one else nan
+
+    return exp, expm1, tanh, log, log1p
+
+
+exp_float32, expm1_float32, tanh_float32, log_float32, log1p_float32 = _functions(
+    np.float32, np.int32, 7, 5, -104.0, 89.0, (0.693359375, -2.12194440054690583e-4)
+)
+exp_float64, expm1_float64, tanh_float64, log_float64, log1p_float64 = _functions(
+    np.float64, np.int64, 13, 10, -746.0, 710.0, (6.93147180369123816490e-01, 1.90821492927058770002e-10)
+)
+
+
+@njit(error_model="numpy", nogil=True, fastmath={"reassoc"})
+def plus(x: Any, y: Any) -> Any:
+    """The sum, of which a loop may be split into several running sums."""
+    return x + y
