@@ -55,9 +55,11 @@ from tinygrad_edu.nn.layers.merge import Multiply as Multiply
 from tinygrad_edu.nn.layers.normalization import BatchNorm1d as BatchNorm1d
 from tinygrad_edu.nn.layers.normalization import BatchNorm2d as BatchNorm2d
 from tinygrad_edu.nn.layers.normalization import LayerNorm as LayerNorm
+from tinygrad_edu.nn.layers.pooling import AvgPool1d as AvgPool1d
 from tinygrad_edu.nn.layers.pooling import AvgPool2d as AvgPool2d
 from tinygrad_edu.nn.layers.pooling import GlobalAvgPool as GlobalAvgPool
 from tinygrad_edu.nn.layers.pooling import GlobalMaxPool as GlobalMaxPool
+from tinygrad_edu.nn.layers.pooling import MaxPool1d as MaxPool1d
 from tinygrad_edu.nn.layers.pooling import MaxPool2d as MaxPool2d
 from tinygrad_edu.nn.layers.pooling import StochasticPool2d as StochasticPool2d
 from tinygrad_edu.nn.layers.recurrent import GRU as GRU
@@ -116,6 +118,7 @@ from tinygrad_edu.nn.optim import (
     StepLR,
 )
 from tinygrad_edu.nn.regularize import L1, L2, Elastic, clip_grad_norm_, clip_grad_value_
+from tinygrad_edu.nn.step import compile_step
 from tinygrad_edu.nn.train import evaluate, fit, predict
 
 __all__ = [
@@ -183,6 +186,7 @@ __all__ = [
     "OneCycleLR",
     "ReduceLROnPlateau",
     "fit",
+    "compile_step",
     "evaluate",
     "predict",
     "History",

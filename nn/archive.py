@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from tinygrad_edu.errors import CheckpointError
-from tinygrad_edu.nn.files import write_whole
+from tinygrad_edu.files import write_whole
 
 FORMAT, VERSION = "tinygrad_edu checkpoint", 1
 INDEX = "index.json"
@@ -46,7 +46,7 @@ def write_archive(path: str | os.PathLike[str], tree: Any) -> Path:
                 with archive.open(zipfile.ZipInfo(f"{name}.npy", EPOCH_ZERO), "w", force_zip64=True) as entry:
                     npy.write_array(entry, array, allow_pickle=False)
 
-    return write_whole(path, write)
+    return write_whole(path, write, overwrite=True)
 
 
 def read_archive(path: str | os.PathLike[str]) -> Any:

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinygrad_edu.errors import ArgumentError, CheckpointError, optional_import
+from tinygrad_edu.files import write_whole
 from tinygrad_edu.nn.archive import read_archive, write_archive
-from tinygrad_edu.nn.files import write_whole
 from tinygrad_edu.nn.history import History
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.nn.optim import LRScheduler, Optimizer
@@ -136,7 +136,7 @@ def save_weights(path: PathLike, model: Module) -> Path:
     # safetensors 0.8.0 writes the memory of an array as it lies there, so transposed ones come out wrong.
     weights = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in model.state_dict().items()}
     raw: bytes = library.save(weights)
-    return write_whole(path, lambda file: file.write(raw))
+    return write_whole(path, raw, overwrite=True)
 
 
 def load_weights(path: PathLike, model: Module) -> None:

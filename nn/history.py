@@ -19,6 +19,8 @@ class History:
         Whether Ctrl-C ended the training.
     best_epoch : int or None
         The epoch with the lowest validation loss (training loss, where there is no validation).
+    compiled : bool or str
+        Whether the steps ran as a plan; if not, why.
 
     Examples
     --------
@@ -33,6 +35,7 @@ class History:
     metrics: dict[str, list[float]] = field(default_factory=dict)
     interrupted: bool = False
     best_epoch: int | None = None
+    compiled: bool | str = False
 
     def append(self, epoch: int, numbers: dict[str, float]) -> None:
         """Enter the numbers of an epoch."""

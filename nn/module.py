@@ -12,6 +12,7 @@ from tinygrad_edu import Value
 from tinygrad_edu.errors import ArgumentError, CheckpointError
 from tinygrad_edu.mode import current_mode, enter_scope, leave_scope
 from tinygrad_edu.nn import symbolic
+from tinygrad_edu.op import Node
 
 Path = tuple[str | int, ...]
 
@@ -62,6 +63,19 @@ class Buffer:
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
         return self.data.shape
+
+    def read(self) -> Any:
+        """The numbers, for an expression; in a recording they are those of each run."""
+        capture = current_mode().capture
+        return self.data if capture is None else capture.read(self)
+
+    def write(self, numbers: Any) -> None:
+        """Replace the numbers in place; in a recording, at the end of each run. No gradient flows through."""
+        capture = current_mode().capture
+        if capture is None:
+            self.data[...] = numbers.data if isinstance(numbers, Node) else numbers
+        else:
+            capture.write(self, numbers)
 
     def __repr__(self) -> str:
         return f"Buffer({np.array2string(self.data, separator=', ')})"

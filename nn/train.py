@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_edu import Value, no_grad
+from tinygrad_edu import no_grad
 from tinygrad_edu.errors import ArgumentError, DataError, GradientError
 from tinygrad_edu.nn.arguments import size
 from tinygrad_edu.nn.callbacks import Callback, TrainingState, as_callbacks, progress_callback
@@ -20,6 +20,7 @@ from tinygrad_edu.nn.module import Module, modes_kept
 from tinygrad_edu.nn.optim import LRScheduler, Optimizer
 from tinygrad_edu.nn.regularize import Penalty, penalty_function
 from tinygrad_edu.nn.resume import Journal
+from tinygrad_edu.nn.step import Stepper
 from tinygrad_edu.op import Node
 
 Rng = np.random.Generator | int | None
@@ -42,6 +43,7 @@ def fit(
     sample_weight: ArrayLike | None = None,
     penalty: Penalty | Mapping[Module, Penalty] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    compile: bool | None = None,
 ) -> History:
     """Train a model, and give back what happened.
 
@@ -83,6 +85,9 @@ def fit(
         Where the run is saved after each epoch, whole. If the file is there, the run goes on from it, as if it had
         never stopped, to the last bit: so a program that was killed is simply started again. Raise `epochs` to
         train longer; remove the file to begin anew.
+    compile : bool, optional
+        Whether steps are recorded once and then run as a plan, with the same numbers to rounding. None: where that
+        can be done; ``history.compiled`` says whether it was, and why not. True: or else raise. See `compile_step`.
 
     Returns
     -------
@@ -98,6 +103,8 @@ def fit(
         If the file of `checkpoint` is no whole checkpoint, or one of another run; nothing has changed then.
     GradientError
         If the loss becomes NaN or infinite; the best weights so far are back in the model.
+    CompileError
+        If `compile` is True, and the model or the loss cannot be recorded.
 
     Notes
     -----
@@ -140,6 +147,7 @@ def fit(
     if journal is not None:
         journal.attach(state, listeners, best)
     listeners = listeners + ([progress_callback()] if progress else [])
+    stepper = Stepper(state, measure, penalise, compile)
 
     def tell(event: str) -> None:
         for listener in listeners:
@@ -152,7 +160,7 @@ def fit(
             for state.epoch in range(first, epochs + 1):
                 tell("on_epoch_begin")
                 order = train_data.batches(batch_size, rng, shuffle) if state.epoch > 1 else order
-                _train_epoch(state, order, measure, penalise, tell)
+                _train_epoch(state, order, measure, stepper, tell)
                 if held_out is not None:
                     numbers = _evaluated(model, held_out, measure, batch_size=max(batch_size, 256))
                     state.numbers.update({f"val_{name}": number for name, number in numbers.items()})
@@ -249,39 +257,16 @@ def _evaluated(model: Callable[..., Any], feed: Feed, measure: Measure, batch_si
 
 
 def _train_epoch(
-    state: TrainingState,
-    batches: Iterable[Batch],
-    measure: Measure,
-    penalise: Penalty | None,
-    tell: Callable[[str], None],
+    state: TrainingState, batches: Iterable[Batch], measure: Measure, stepper: Stepper, tell: Callable[[str], None]
 ) -> None:
     """One pass over the data; `state.numbers` holds the averages so far."""
     state.model.train()
     sums = measure.averages()
     for state.batch, batch in enumerate(batches, start=1):
-        state.optimizer.zero_grad()
-        with np.errstate(over="ignore", invalid="ignore"):  # a diverging loss is reported below, in words
-            outputs = state.model(*batch.inputs)
-            loss = _loss(measure.loss, outputs, batch)
-            if not isinstance(loss, Value) or loss.size != 1:
-                came = f"a Value of shape {loss.shape}" if isinstance(loss, Value) else type(loss).__name__
-                raise ArgumentError(
-                    f"fit: the loss must be a Value of one number, got {came}; average it over the batch"
-                )
-            numbers = {"loss": float(loss)}
-            if penalise is not None:
-                extra = penalise(state.model)
-                numbers["penalty"] = float(extra)
-                loss = loss + extra
-            if not np.isfinite(float(loss)):
-                raise GradientError(
-                    f"fit: the loss is {float(loss)} in epoch {state.epoch}, batch {state.batch}. Try a lower "
-                    f"learning rate (it is {state.optimizer.lr:g}), inputs of about unit size (standardize), or "
-                    "another initialisation; tinygrad_edu.check_graph(loss) finds a wrong gradient"
-                )
-            loss.backward(keep="leaves")
+        with np.errstate(over="ignore", invalid="ignore"):  # a diverging loss is reported in words
+            numbers, outputs = stepper.gradients(batch)
             tell("on_backward_end")
-            state.optimizer.step()
+            stepper.update()
         sums.add(len(batch), numbers, outputs, batch.targets)
         state.numbers = _numbers(sums, last=state.batch == state.batches)
         tell("on_batch_end")
@@ -290,17 +275,6 @@ def _train_epoch(
 def _numbers(sums: Averages, last: bool) -> dict[str, float]:
     """What is known after a batch: metrics of all samples only at the end of the epoch."""
     return sums.means() if last else sums.so_far()
-
-
-def _loss(loss: Loss, outputs: Any, batch: Batch) -> Any:
-    """The loss of a batch, weighted if the samples have weights."""
-    if batch.weights is None:
-        return loss(outputs, batch.targets)
-    each = loss(outputs, batch.targets, reduction="none")
-    if np.ndim(each) > 1:
-        each = np.mean(each, axis=tuple(range(1, np.ndim(each))))
-    weights = batch.weights.astype(np.result_type(each), copy=False)
-    return np.sum(each * weights) / float(len(batch))
 
 
 def _refuse_unless_trained_by(optimizer: Any, model: Module) -> None:

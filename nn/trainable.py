@@ -103,13 +103,14 @@ class Trainable(Module):
         progress: bool = True,
         penalty: Any = None,
         checkpoint: Any = None,
+        compile: bool | None = None,
     ) -> History:
         """Train on data; see `tinygrad_edu.nn.fit`, which this calls.
 
         Parameters
         ----------
         x, y : array; or a tuple, list or dict of them by name where there are several inputs or outputs
-        epochs, batch_size, callbacks, sample_weight, shuffle, rng, progress, penalty, checkpoint
+        epochs, batch_size, callbacks, sample_weight, shuffle, rng, progress, penalty, checkpoint, compile
             As for `tinygrad_edu.nn.fit`.
         validation_split : float, optional
             This fraction is held out. It is drawn with `rng`; Keras takes the last samples.
@@ -143,6 +144,7 @@ class Trainable(Module):
             sample_weight=sample_weight,
             penalty=penalty,
             checkpoint=checkpoint,
+            compile=compile,
         )
 
     def evaluate(self, x: Any, y: Any, batch_size: int = 256) -> dict[str, float]:

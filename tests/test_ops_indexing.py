@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_edu import Value
+from tinygrad_edu import Value, vjp
 from tinygrad_edu.errors import NotDifferentiableError
+from tinygrad_edu.ops import indexing
 from tinygrad_edu.ops.indexing import at_add, at_set, getitem, scatter
 
 shapes = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
@@ -136,3 +137,43 @@ def test_the_functions_compute_on_plain_arrays_too():
     assert at_set(x, [0, 1], 9.0).tolist() == [9.0, 9.0, 2.0, 3.0]
     assert at_add(x, [0, 0], 1.0).tolist() == [2.0, 1.0, 2.0, 3.0]
     assert x.tolist() == [0.0, 1.0, 2.0, 3.0]
+
+
+# --- an array that is read piece by piece: its gradient is one array, to which the pieces are added
+
+
+def test_an_array_read_row_by_row_makes_one_gradient_of_its_size_and_not_one_a_row(monkeypatch):
+    made, scatter = [], indexing.scatter
+    monkeypatch.setattr(indexing, "scatter", lambda g, **params: made.append(1) or scatter(g, **params))
+    x = Value(np.arange(12.0).reshape(6, 2))
+    sum((row * row).sum() for row in x).backward()
+    assert x.grad.tolist() == (2 * x.data).tolist()
+    _, pullback = vjp(lambda x: sum((row * row).sum() for row in x), x.data)
+    assert pullback(1.0).tolist() == (2 * x.data).tolist()
+    assert len(made) == 2  # one in each of the two passes
+
+
+@pytest.mark.parametrize("keep", ["all", "leaves"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pieces_of_every_kind_add_up_with_other_uses_in_any_order(keep, dtype, rng):
+    pieces = [1, slice(1, 3), [2, 2, 0], np.array([True, False, True, False]), (slice(None), 1), ..., (3, 2), None]
+    weights = [rng.normal(size=np.zeros((4, 3))[piece].shape).astype(dtype) for piece in pieces]
+    expected = 3 * np.ones((4, 3), dtype)
+    for piece, weight in zip(pieces, weights, strict=True):
+        np.add.at(expected, piece, weight)
+    order = rng.permutation(len(pieces) + 1)
+    leaf = Value(np.ones((4, 3), dtype).T)
+    x = leaf.T  # neither a leaf nor contiguous
+    parts = [(x[pieces[i]] * weights[i]).sum() if i < len(pieces) else (3 * x).sum() for i in order]
+    sum(parts[1:], start=parts[0]).backward(keep=keep)
+    np.testing.assert_allclose(leaf.grad.T, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
+    assert leaf.grad.dtype == dtype
+
+
+def test_a_gradient_that_somebody_holds_from_an_earlier_pass_is_left_alone():
+    x = Value(np.zeros((3, 2)))
+    sum(row.sum() for row in x).backward()
+    held = x.grad
+    sum(row.sum() for row in x).backward()
+    assert held.tolist() == np.ones((3, 2)).tolist()
+    assert x.grad.tolist() == (2 * np.ones((3, 2))).tolist()

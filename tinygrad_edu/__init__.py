@@ -6,6 +6,7 @@ _checkout.install()
 
 from tinygrad_edu import ops
 from tinygrad_edu.check import check_gradients, check_graph
+from tinygrad_edu.compiler.compiled import compile
 from tinygrad_edu.errors import GradientCheckError
 from tinygrad_edu.mode import detect_anomaly, no_grad, record_lines, scope
 from tinygrad_edu.ops import *
@@ -29,6 +30,7 @@ __all__ = [
     "scope",
     "stop_gradient",
     "checkpoint",
+    "compile",
     "detect_anomaly",
     "record_lines",
     "grad",

@@ -221,6 +221,8 @@ def _add_piece(node: Node, g: Any, total: Any, own: set[Node]) -> bool:
 def _settle(c: Any, op: Any, x: Any, g: Any, keep: bool) -> Any:
     """A contribution in the shape, dtype and kind of `x`; its own memory if it is to be kept."""
     if x.__class__ is float:
+        if c.__class__ is float:
+            return c
         if c.__class__ is complex:
             raise ArithmeticError("a scalar rule left the real numbers; NumPy's floats say nan")
         return float(fit(c, op, x))
@@ -329,7 +331,14 @@ def _contributions(
 
 def as_recorded(node: Node) -> list[Any]:
     """The operands as a rule gets them whose own work is recorded: constants as plain data."""
+    capture = current_mode().capture
+    if capture is not None:  # an array from outside is read anew at each run, in the backward pass too
+        return [parent.data if _is_number(parent) else parent for parent in node.parents]
     return [parent.data if parent.op is CONSTANT else parent for parent in node.parents]
+
+
+def _is_number(node: Node) -> bool:
+    return node.op is CONSTANT and node.data.__class__ in (float, int)
 
 
 def at_data(node: Node, rules: Callable[[Any, list[Any], Callable[[Any], Any]], list[Any]]) -> list[Any]:

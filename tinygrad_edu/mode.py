@@ -85,10 +85,11 @@ class Trace:
 class Mode:
     """The state that an operation looks up; never changed, only replaced.
 
-    `plain` says that it records and has nothing else to do: the one question on the fast path.
+    `plain` says that it records and has nothing else to do: the one question on the fast path. `capture` is
+    what `tinygrad_edu.compile` records a function with, or None.
     """
 
-    __slots__ = ("anomaly", "info", "lines", "plain", "recording", "trace")
+    __slots__ = ("anomaly", "capture", "info", "lines", "plain", "recording", "trace")
 
     def __init__(
         self,
@@ -97,13 +98,15 @@ class Mode:
         lines: bool = False,
         anomaly: Anomaly | None = None,
         trace: Trace | None = None,
+        capture: Any = None,
     ) -> None:
         self.recording = recording
         self.info = info
         self.lines = lines
         self.anomaly = anomaly
         self.trace = trace
-        self.plain = recording and not lines and anomaly is None
+        self.capture = capture
+        self.plain = recording and not lines and anomaly is None and capture is None
 
 
 _mode: ContextVar[Mode] = ContextVar("tinygrad_edu_mode", default=Mode())  # noqa: B039 - a Mode is never changed
@@ -168,7 +171,7 @@ class no_grad(_Switch):
     """
 
     def _next(self, mode: Mode) -> Mode:
-        return Mode(False, mode.info, mode.lines, mode.anomaly, mode.trace)
+        return Mode(False, mode.info, mode.lines, mode.anomaly, mode.trace, mode.capture)
 
 
 class record_lines(_Switch):
@@ -184,7 +187,7 @@ class record_lines(_Switch):
     """
 
     def _next(self, mode: Mode) -> Mode:
-        return Mode(mode.recording, mode.info, True, mode.anomaly, mode.trace)
+        return Mode(mode.recording, mode.info, True, mode.anomaly, mode.trace, mode.capture)
 
 
 class scope(_Switch):
@@ -219,7 +222,7 @@ class scope(_Switch):
 
 def _inside(mode: Mode, name: str) -> Mode:
     outer = mode.info.scope if mode.info is not None else None
-    return Mode(mode.recording, Info(None, Scope(name, outer)), mode.lines, mode.anomaly, mode.trace)
+    return Mode(mode.recording, Info(None, Scope(name, outer)), mode.lines, mode.anomaly, mode.trace, mode.capture)
 
 
 def enter_scope(name: str) -> Token[Mode]:
@@ -234,13 +237,24 @@ class tracing(_Switch):
     """Record for a transform, whatever the mode around it; the target of ``as`` is its `Trace`."""
 
     def _next(self, mode: Mode) -> Mode:
-        return Mode(True, mode.info, mode.lines, mode.anomaly, Trace(mode.trace))
+        return Mode(True, mode.info, mode.lines, mode.anomaly, Trace(mode.trace), mode.capture)
 
     def __enter__(self) -> Trace:
         super().__enter__()
         trace = current_mode().trace
         assert trace is not None
         return trace
+
+
+class capturing(_Switch):
+    """Hand every node to `capture` as it is made: how `tinygrad_edu.compile` records a function."""
+
+    def __init__(self, capture: Any) -> None:
+        super().__init__()
+        self.capture = capture
+
+    def _next(self, mode: Mode) -> Mode:
+        return Mode(True, None, True, None, mode.trace, self.capture)
 
 
 class detect_anomaly(_Switch):
@@ -280,7 +294,8 @@ class detect_anomaly(_Switch):
         return detect_anomaly(self.allow_inf)
 
     def _next(self, mode: Mode) -> Mode:
-        return Mode(mode.recording, mode.info, True, "nan" if self.allow_inf else "nan or inf", mode.trace)
+        anomaly: Anomaly = "nan" if self.allow_inf else "nan or inf"
+        return Mode(mode.recording, mode.info, True, anomaly, mode.trace, mode.capture)
 
     def __enter__(self) -> "detect_anomaly":
         super().__enter__()

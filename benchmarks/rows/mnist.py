@@ -4,13 +4,17 @@ Needs the files of MNIST; where they are not, there is no row, and a line that s
 same test accuracy in five epochs, to half a percent: dropout draws other units in each.
 """
 
+import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Row
+from benchmarks import ours as engine
+from benchmarks.harness import NUMBA, NUMPY, Row
+from benchmarks.peers import torch_here
 from tinygrad_edu.errors import DataError
 
 BATCH, EPOCHS = 32, 5
@@ -33,7 +37,7 @@ def _made(epoch: Callable[[], Any], accuracy: Callable[[], float]) -> Any:
     return epoch, check
 
 
-def ours() -> Any:
+def ours(compiled: bool) -> Any:
     """`tinygrad_edu`, as the lesson has it: compile, fit, evaluate."""
     from tinygrad_edu import nn
 
@@ -45,18 +49,16 @@ def ours() -> Any:
     rng = np.random.default_rng(2)
 
     def epoch() -> Any:
-        return model.fit(x, y, batch_size=BATCH, rng=rng, progress=False)
+        return model.fit(x, y, batch_size=BATCH, rng=rng, progress=False, compile=compiled)
 
     return _made(epoch, lambda: model.evaluate(*test)["accuracy"])
 
 
 def torch() -> Any:
     """PyTorch, eager, its loop written out; the same batches, cut from arrays in memory."""
-    import torch
-
     from tinygrad_edu.nn.data import minibatches
 
-    torch.set_num_threads(2)
+    torch = torch_here()
     torch.manual_seed(1)
     weights, (x, y), (x_test, y_test) = _problem()
     hidden, last = torch.nn.Linear(784, 128), torch.nn.Linear(128, 10)
@@ -91,15 +93,41 @@ def torch() -> Any:
     return _made(epoch, accuracy)
 
 
+def keras(backend: str) -> Any:
+    """Keras: compile, fit, evaluate."""
+    os.environ["KERAS_BACKEND"] = backend
+    import keras
+
+    keras.utils.set_random_seed(1)
+    weights, (x, y), test = _problem()
+    hidden, last = keras.layers.Dense(128, activation="relu"), keras.layers.Dense(10)
+    layers = [keras.layers.Input((28, 28)), keras.layers.Flatten(), hidden, keras.layers.Dropout(0.2), last]
+    model = keras.Sequential(layers)
+    for layer, weight in zip((hidden, last), weights, strict=True):
+        layer.kernel.assign(weight)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+
+    def epoch() -> Any:
+        return model.fit(x, y, batch_size=BATCH, verbose=0)
+
+    return _made(epoch, lambda: model.evaluate(*test, verbose=0)[1])
+
+
 def _rows() -> dict[str, Row]:
     try:
         _problem()
     except DataError as error:
         print(f"benchmarks: no row of MNIST: {error}", file=sys.stderr)
         return {}
-    contenders = {"tinygrad_edu": ours, "torch": torch}
-    title = "lesson 18: an epoch of MNIST (60,000 images), Sequential.fit"
-    return {"lesson 18": Row(title, contenders, steps=1, tolerance=5e-3, goals={"torch": ""})}
+    row = Row(
+        "lesson 18: an epoch of MNIST (60,000 images), Sequential.fit",
+        engine.variants(ours),
+        {"torch": torch, **{f"keras on {backend}": partial(keras, backend) for backend in ("jax", "torch")}},
+        tolerance=5e-3,
+        goals={"torch": {NUMBA: 2.5, NUMPY: 1.5}, **{f"keras on {b}": {NUMBA: 5} for b in ("jax", "torch")}},
+    )
+    return {"lesson 18": row}
 
 
 ROWS = _rows()

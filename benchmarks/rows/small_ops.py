@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Row
+from benchmarks import ours as engine
+from benchmarks.harness import EAGER, NUMBA, NUMPY, Row
+from benchmarks.peers import torch_here
 
 REPEATS = 50  # of one multiplication and one tanh
 
@@ -24,23 +26,19 @@ def _made(step: Callable[[], tuple[Any, Any, Any]]) -> Any:
     return step, check
 
 
-def ours(dtype: str) -> Any:
-    """`tinygrad_edu`, eager."""
+def ours(dtype: str, compiled: bool) -> Any:
+    """`tinygrad_edu`."""
     from tinygrad_edu import Value
 
     a, b = map(Value, _problem(dtype))
 
-    def step() -> Any:
-        a.zero_grad()
-        b.zero_grad()
+    def chain() -> Any:
         z = a
         for _ in range(REPEATS):
             z = np.tanh(z * b)
-        loss = z.sum()
-        loss.backward(keep="leaves")
-        return loss, a.grad, b.grad
+        return z.sum()
 
-    return _made(step)
+    return engine.gradients(chain, {"da": a, "db": b}, compiled)
 
 
 def numpy_by_hand(dtype: str) -> Any:
@@ -66,9 +64,7 @@ def numpy_by_hand(dtype: str) -> Any:
 
 def torch(dtype: str) -> Any:
     """PyTorch, eager."""
-    import torch
-
-    torch.set_num_threads(2)
+    torch = torch_here()
     a, b = (torch.from_numpy(x).requires_grad_() for x in _problem(dtype))
 
     def step() -> Any:
@@ -122,19 +118,21 @@ def mygrad(dtype: str) -> Any:
     return _made(step)
 
 
-CONTENDERS = {
-    "tinygrad_edu": ours, "NumPy by hand": numpy_by_hand, "torch": torch, "autograd": autograd, "mygrad": mygrad
-}  # fmt: skip
+PEERS = {"torch": torch, "autograd": autograd, "mygrad": mygrad, "NumPy by hand": numpy_by_hand}
+GOALS = {
+    "torch": {NUMBA: 20, NUMPY: 5, EAGER: 2.5},
+    "autograd": {EAGER: 5},
+    "mygrad": {EAGER: 5},
+    "NumPy by hand": {EAGER: 0.63},
+}
 
-
-def _row(dtype: str, tolerance: float) -> Row:
-    return Row(
+ROWS = {
+    dtype: Row(
         f"100 small operations (16x16, {dtype}), forward and backward",
-        {name: partial(contender, dtype) for name, contender in CONTENDERS.items()},
-        steps=100,
+        engine.variants(ours, dtype),
+        {name: partial(peer, dtype) for name, peer in PEERS.items()},
         tolerance=tolerance,
-        goals={"NumPy by hand": "at least 0.63x", "torch": "2.5x", "autograd": "5x", "mygrad": "5x"},
+        goals=GOALS,
     )
-
-
-ROWS = {"float64": _row("float64", 1e-12), "float32": _row("float32", 1e-4)}
+    for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-4))
+}

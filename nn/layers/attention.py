@@ -12,6 +12,7 @@ from tinygrad_edu.nn.layers.dense import Dense
 from tinygrad_edu.nn.layers.dropout import Dropout
 from tinygrad_edu.nn.layers.registry import example
 from tinygrad_edu.nn.module import Module
+from tinygrad_edu.op import Node
 from tinygrad_edu.ops.activation import softmax
 
 
@@ -152,7 +153,7 @@ class MultiHeadAttention(Module):
         causal = np.tri(n, m, dtype=bool) if self.causal else None
         if mask is None:
             return causal
-        given = np.asarray(mask)
+        given: Any = mask if isinstance(mask, Node) else np.asarray(mask)
         if given.dtype != np.bool_:
             raise DTypeError(f"{self.label}: the mask must be boolean, True where a query may look; got {given.dtype}")
         views = {

@@ -19,7 +19,6 @@ from tinygrad_edu.op import Node
 from tinygrad_edu.ops.activation import sigmoid
 
 State = tuple[Any, ...]
-DIRECT = 16  # so many steps are cut out of the projected inputs one by one; more, in two rounds
 
 
 class Cell(Module):
@@ -65,7 +64,7 @@ class Cell(Module):
         projected = np.reshape(x, (time * batch, features)) @ self.weight_input
         if self.bias is not None:
             projected = projected + self.bias
-        inputs = _cut(np.reshape(projected, (time, batch, self.gates * self.hidden_size)))
+        inputs = np.reshape(projected, (time, batch, self.gates * self.hidden_size))
         outputs: list[Any] = [None] * time
         for t in reversed(range(time)) if reverse else range(time):
             with scope(f"step{t}"):
@@ -74,7 +73,7 @@ class Cell(Module):
                     outputs[t] = new[0]
                 else:
                     new = tuple(np.where(mask[t], now, before) for now, before in zip(new, state, strict=True))
-                    outputs[t] = np.where(mask[t], new[0], np.zeros_like(new[0].data))
+                    outputs[t] = np.where(mask[t], new[0], np.zeros_like(new[0]))
             state = new
         return outputs, state
 
@@ -175,20 +174,3 @@ def _named(x: Any, name: str) -> Any:
     if isinstance(x, Node):
         x.name = name
     return x
-
-
-def _cut(x: Any) -> list[Any]:
-    """The rows of `x`, one for each step.
-
-    The gradient of a row is as large as what it was cut from, so a long sequence is cut into pieces
-    first: time times the square root of time, instead of time squared.
-    """
-    time = np.shape(x)[0]
-    if time <= DIRECT:
-        return [x[t] for t in range(time)]
-    width = round(time**0.5)
-    return [row for start in range(0, time, width) for row in _cut_directly(x[start : start + width])]
-
-
-def _cut_directly(x: Any) -> list[Any]:
-    return [x[t] for t in range(np.shape(x)[0])]

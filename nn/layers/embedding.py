@@ -11,6 +11,7 @@ from tinygrad_edu.nn.init import Initializer, Rng, initializer
 from tinygrad_edu.nn.layers.registry import example
 from tinygrad_edu.nn.module import Module, Parameter
 from tinygrad_edu.op import Node
+from tinygrad_edu.ops.questions import current, require
 
 
 @example(lambda: Embedding(5, 3, rng=0), lambda rng: rng.integers(0, 5, (2, 4)), wrong=None)
@@ -68,22 +69,26 @@ class Embedding(Module):
 
     def forward(self, indices: Any) -> Any:
         """Whole numbers of shape (...) to vectors of shape (..., features)."""
-        indices = np.asarray(indices.data if isinstance(indices, Node) else indices)
+        indices = current(indices)
+        indices = indices if isinstance(indices, Node) else np.asarray(indices)
         if indices.dtype.kind not in "iu":
             raise DTypeError(
                 f"{self.label}: expected whole numbers from 0 to {self.n - 1}, of any shape, got {indices.dtype} of "
                 f"shape {indices.shape}; if they are whole: x.astype(int)"
             )
+        require(indices, self._refuse_outside)
+        vectors = self.weight[indices]
+        if self.padding_index is None:
+            return vectors
+        return np.where(np.expand_dims(indices == self.padding_index, -1), np.zeros_like(vectors, shape=(self.features,)), vectors)
+
+    def _refuse_outside(self, indices: Any) -> None:
         outside = (indices < 0) | (indices >= self.n)
         if outside.any():
             where = tuple(int(i) for i in np.argwhere(outside)[0])
             raise DataError(
                 f"{self.label}: indices must lie in 0 to {self.n - 1}, but the one at {where} is {indices[where]}"
             )
-        vectors = self.weight[indices]
-        if self.padding_index is None:
-            return vectors
-        return np.where(np.expand_dims(indices == self.padding_index, -1), np.zeros_like(self.weight.data[:1]), vectors)
 
     def extra_repr(self) -> str:
         """Sizes, and the padding."""

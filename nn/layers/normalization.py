@@ -10,7 +10,7 @@ from tinygrad_edu.nn.arguments import size
 from tinygrad_edu.nn.layers.lazy import LazyLayer, Recipe, optional_size
 from tinygrad_edu.nn.layers.registry import example
 from tinygrad_edu.nn.module import Buffer, Module, Parameter
-from tinygrad_edu.op import Node
+from tinygrad_edu.ops.questions import current
 
 
 class _BatchNorm(LazyLayer):
@@ -21,11 +21,12 @@ class _BatchNorm(LazyLayer):
     bias: Parameter | None
     running_mean: Buffer
     running_var: Buffer
+    batches: Buffer
 
     def __init__(
         self,
         in_features: int | None = None,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         eps: float = 1e-5,
         affine: bool = True,
         dtype: DTypeLike = np.float64,
@@ -33,8 +34,10 @@ class _BatchNorm(LazyLayer):
     ) -> None:
         super().__init__(name)
         kind = type(self).__name__
-        if not 0.0 <= momentum <= 1.0 or eps < 0:
-            raise ArgumentError(f"{kind}: momentum must lie in [0, 1] and eps be at least 0, got {momentum!r}, {eps!r}")
+        if (momentum is not None and not 0.0 <= momentum <= 1.0) or eps < 0:
+            raise ArgumentError(
+                f"{kind}: momentum must lie in [0, 1] or be None, and eps be at least 0, got {momentum!r}, {eps!r}"
+            )
         self.in_features = optional_size(f"{kind}: in_features", in_features)
         self.momentum, self.eps, self.affine = momentum, eps, affine
         self._prepare("zeros", None, dtype)
@@ -44,6 +47,8 @@ class _BatchNorm(LazyLayer):
         self.bias = recipe.zeros(in_features) if self.affine else None
         self.running_mean = Buffer(np.zeros(in_features, dtype=recipe.dtype))
         self.running_var = Buffer(np.ones(in_features, dtype=recipe.dtype))
+        if self.momentum is None:
+            self.batches = Buffer(0)
 
     def _expected(self) -> str:
         channels = "features" if self.in_features is None else self.in_features
@@ -70,24 +75,32 @@ class _BatchNorm(LazyLayer):
             mean = np.mean(x, axis=axes)
             centered = x - mean
             var = np.mean(centered * centered, axis=axes)
-            self._follow(self.running_mean, mean)
-            self._follow(self.running_var, var, n / (n - 1))
+            share = self._share()
+            _follow(self.running_mean, mean, share)
+            _follow(self.running_var, var, share, n / (n - 1))
         else:
             dtype = np.result_type(x)
-            mean, var = (one.data.astype(dtype) for one in (self.running_mean, self.running_var))
+            mean, var = (one.read().astype(dtype) for one in (self.running_mean, self.running_var))
             centered = x - mean
         out = centered / np.sqrt(var + self.eps)
         return out if self.weight is None or self.bias is None else out * self.weight + self.bias
 
-    def _follow(self, running: Buffer, now: Any, factor: float = 1.0) -> None:
-        now = now.data if isinstance(now, Node) else now
-        running.data[...] = (1.0 - self.momentum) * running.data + self.momentum * factor * now
+    def _share(self) -> Any:
+        """How much of this batch goes into the running statistics."""
+        if self.momentum is not None:
+            return self.momentum
+        self.batches.write(self.batches.read() + 1)
+        return 1.0 / self.batches.read()
 
     def extra_repr(self) -> str:
         """The size, and whatever is not the default."""
         shown = {"momentum": (self.momentum, 0.1), "eps": (self.eps, 1e-5), "affine": (self.affine, True)}
         sizes = [] if self.in_features is None else [str(self.in_features)]
         return ", ".join([*sizes, *(f"{key}={value!r}" for key, (value, usual) in shown.items() if value != usual)])
+
+
+def _follow(running: Buffer, now: Any, share: Any, factor: float = 1.0) -> None:
+    running.write((1.0 - share) * running.read() + share * factor * current(now))
 
 
 SPATIAL = {2: (), 3: ("length",), 4: ("height", "width")}
@@ -104,9 +117,10 @@ class BatchNorm2d(_BatchNorm):
     ----------
     in_features : int, optional
         Channels; None: what the first input has.
-    momentum : float, in [0, 1]
+    momentum : float, in [0, 1], or None
         Share of the new batch in the running statistics: ``running = (1 - momentum) * running + momentum *
-        batch``, as in PyTorch. (Keras's momentum is 1 minus this, and 0.99 by default.)
+        batch``, as in PyTorch. (Keras's momentum is 1 minus this, and 0.99 by default.) None: the plain mean of
+        all batches so far.
     eps : float
         Added to the variance (Keras: 1e-3).
     affine : bool
@@ -120,6 +134,8 @@ class BatchNorm2d(_BatchNorm):
         Scale and shift ("gamma" and "beta"); they start at 1 and 0.
     running_mean, running_var : Buffer, shape (in_features,)
         In `state_dict`, not in `parameters`. (Keras's running variance is biased, PyTorch's and ours not.)
+    batches : Buffer, shape ()
+        How many batches the running statistics have seen; only if `momentum` is None.
 
     Raises
     ------
@@ -144,6 +160,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 @example(lambda: BatchNorm1d(3), (4, 3), wrong=(4, 2))
+@example(lambda: BatchNorm1d(momentum=None), (4, 3), wrong=(4,))
 @example(lambda: BatchNorm1d(affine=False), (2, 4, 3), wrong=(1, 2, 2, 3))
 class BatchNorm1d(_BatchNorm):
     """Each feature brought to mean 0 and variance 1 over the batch (and time), then scaled and shifted.

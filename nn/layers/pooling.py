@@ -1,34 +1,41 @@
-"""Pooling of images: each window of a channel becomes one number. No parameters."""
+"""Pooling of images and sequences: each window of a channel becomes one number. No parameters."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tinygrad_edu.errors import ShapeError
+from tinygrad_edu.nn.arguments import size
 from tinygrad_edu.nn.init import Rng
+from tinygrad_edu.nn.layers.lazy import AXES
 from tinygrad_edu.nn.layers.registry import example
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.ops import pooling as ops
+from tinygrad_edu.ops import sequence_pooling
 from tinygrad_edu.ops.geometry import pair
 
 
 class _Pool(Module):
-    """What the three have in common; a subclass writes `_pool`."""
+    """What all have in common; a subclass writes `_pool`."""
 
+    axes: ClassVar[int] = 4  # of an input: 4 for images, 3 for sequences
     _defaults: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, kernel_size: Any, stride: Any = None, name: str | None = None) -> None:
         super().__init__(name)
+        self.kernel_size = self._sizes("kernel_size", kernel_size)
+        self.stride = self.kernel_size if stride is None else self._sizes("stride", stride)
+
+    def _sizes(self, what: str, value: Any) -> Any:
         kind = type(self).__name__
-        self.kernel_size = pair(kind, "kernel_size", kernel_size)
-        self.stride = self.kernel_size if stride is None else pair(kind, "stride", stride)
+        return pair(kind, what, value) if self.axes == 4 else size(f"{kind}: {what}", value)
 
     def forward(self, x: Any) -> Any:
-        """Shape (batch, height, width, channels) to (batch, down, across, channels)."""
-        if np.ndim(x) != 4:
-            raise ShapeError(
-                f"{self.label}: expected an input of shape (batch, height, width, channels), got {np.shape(x)}"
-            )
+        """Shape (batch, ..., channels) to (batch, ..., channels), with fewer places between them."""
+        if np.ndim(x) != self.axes:
+            expected = ", ".join(AXES[self.axes])
+            raise ShapeError(f"{self.label}: expected an input of shape ({expected}, channels), got {np.shape(x)}")
         try:
             return self._pool(x)
         except ShapeError as error:
@@ -41,13 +48,29 @@ class _Pool(Module):
         """Sizes, and whatever is not the default."""
         shown = {"stride": self.stride} if self.stride != self.kernel_size else {}
         shown |= {name: getattr(self, name) for name, value in self._defaults.items() if getattr(self, name) != value}
-        kernel = self.kernel_size[0] if len(set(self.kernel_size)) == 1 else self.kernel_size
+        kernel = self.kernel_size
+        if self.axes == 4 and len(set(kernel)) == 1:
+            kernel = kernel[0]
         return ", ".join([str(kernel), *(f"{name}={value!r}" for name, value in shown.items())])
+
+
+class _MaxPool(_Pool):
+    _function: ClassVar[Callable[..., Any]]
+    _defaults: ClassVar[dict[str, Any]] = {"padding": "valid", "dilation": 1}
+
+    def __init__(
+        self, kernel_size: Any, stride: Any = None, padding: Any = "valid", dilation: Any = 1, name: str | None = None
+    ) -> None:
+        super().__init__(kernel_size, stride, name)
+        self.padding, self.dilation = padding, dilation
+
+    def _pool(self, x: Any) -> Any:
+        return type(self)._function(x, self.kernel_size, self.stride, self.padding, self.dilation)
 
 
 @example(lambda: MaxPool2d(2), (1, 4, 5, 2), wrong=(1, 1, 5, 2))
 @example(lambda: MaxPool2d(3, stride=2, padding=1), (1, 4, 4, 2), wrong=(4, 4, 2))
-class MaxPool2d(_Pool):
+class MaxPool2d(_MaxPool):
     """The largest number of each window, channel by channel; equal ones share its gradient.
 
     Parameters
@@ -72,21 +95,46 @@ class MaxPool2d(_Pool):
            [13., 15.]])
     """
 
-    _defaults: ClassVar[dict[str, Any]] = {"padding": "valid", "dilation": 1}
+    _function = staticmethod(ops.max_pool2d)
+
+
+@example(lambda: MaxPool1d(2), (2, 5, 3), wrong=(2, 1, 3))
+@example(lambda: MaxPool1d(3, stride=2, padding=1), (1, 4, 2), wrong=(1, 4, 4, 2))
+class MaxPool1d(_MaxPool):
+    """The largest number of each window of a sequence, channel by channel; all else is as for `MaxPool2d`.
+
+    Examples
+    --------
+    >>> MaxPool1d(2)(np.array([1.0, 4.0, 2.0, 3.0]).reshape(1, 4, 1))[0, :, 0]
+    array([4., 3.])
+    """
+
+    axes = 3
+    _function = staticmethod(sequence_pooling.max_pool1d)
+
+
+class _AvgPool(_Pool):
+    _function: ClassVar[Callable[..., Any]]
+    _defaults: ClassVar[dict[str, Any]] = {"padding": "valid", "count_include_pad": True}
 
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = "valid", dilation: Any = 1, name: str | None = None
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = "valid",
+        count_include_pad: bool = True,
+        name: str | None = None,
     ) -> None:
         super().__init__(kernel_size, stride, name)
-        self.padding, self.dilation = padding, dilation
+        self.padding, self.count_include_pad = padding, count_include_pad
 
     def _pool(self, x: Any) -> Any:
-        return ops.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation)
+        return type(self)._function(x, self.kernel_size, self.stride, self.padding, self.count_include_pad)
 
 
 @example(lambda: AvgPool2d(2), (1, 4, 5, 2), wrong=(1, 1, 5, 2))
 @example(lambda: AvgPool2d(3, stride=2, padding=1, count_include_pad=False), (1, 4, 4, 2), wrong=(4, 4, 2))
-class AvgPool2d(_Pool):
+class AvgPool2d(_AvgPool):
     """The mean of each window, channel by channel.
 
     Parameters
@@ -104,21 +152,22 @@ class AvgPool2d(_Pool):
            [10.5, 12.5]])
     """
 
-    _defaults: ClassVar[dict[str, Any]] = {"padding": "valid", "count_include_pad": True}
+    _function = staticmethod(ops.avg_pool2d)
 
-    def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = "valid",
-        count_include_pad: bool = True,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(kernel_size, stride, name)
-        self.padding, self.count_include_pad = padding, count_include_pad
 
-    def _pool(self, x: Any) -> Any:
-        return ops.avg_pool2d(x, self.kernel_size, self.stride, self.padding, self.count_include_pad)
+@example(lambda: AvgPool1d(2), (2, 5, 3), wrong=(2, 1, 3))
+@example(lambda: AvgPool1d(3, stride=2, padding=1, count_include_pad=False), (1, 4, 2), wrong=(1, 4, 4, 2))
+class AvgPool1d(_AvgPool):
+    """The mean of each window of a sequence, channel by channel; all else is as for `AvgPool2d`.
+
+    Examples
+    --------
+    >>> AvgPool1d(2)(np.array([1.0, 4.0, 2.0, 3.0]).reshape(1, 4, 1))[0, :, 0]
+    array([2.5, 2.5])
+    """
+
+    axes = 3
+    _function = staticmethod(sequence_pooling.avg_pool1d)
 
 
 @example(lambda: StochasticPool2d(2, rng=0), (1, 4, 4, 2), wrong=(1, 1, 4, 2))

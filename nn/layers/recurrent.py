@@ -13,6 +13,7 @@ from tinygrad_edu.nn.layers.cells import Cell, ElmanCell, GRUCell, JordanCell, L
 from tinygrad_edu.nn.layers.lazy import LazyLayer, Recipe, optional_size, sizes_of
 from tinygrad_edu.nn.layers.registry import example
 from tinygrad_edu.op import Node
+from tinygrad_edu.ops.random import dropout as dropped
 
 
 class _Recurrent(LazyLayer):
@@ -29,6 +30,7 @@ class _Recurrent(LazyLayer):
         in_features: int | None = None,
         hidden_size: int | None = None,
         num_layers: int = 1,
+        dropout: float = 0.0,
         bidirectional: bool = False,
         return_sequences: bool = False,
         return_state: bool = False,
@@ -50,9 +52,15 @@ class _Recurrent(LazyLayer):
         self.hidden_size = size(f"{kind}: hidden_size", found["hidden_size"])
         self.output_size = [size(f"{kind}: {key}", n) for key, n in found.items()][-1]
         self.num_layers, self.bidirectional = size(f"{kind}: num_layers", num_layers), bidirectional
+        if not 0.0 <= dropout < 1.0 or (dropout and self.num_layers == 1):
+            raise ArgumentError(
+                f"{kind}: dropout, the share that is dropped between layers, must lie in [0, 1), and needs num_layers "
+                f"of at least 2; got {dropout!r} with num_layers={num_layers}. For the last outputs take Dropout"
+            )
+        self.dropout, self.rng = dropout, np.random.default_rng(rng)
         self.return_sequences, self.return_state = return_sequences, return_state
         self._options = {"bias": bias, "recurrent_init": recurrent_init, **options}
-        self._prepare(init, rng, dtype)
+        self._prepare(init, self.rng, dtype)
 
     def _make(self, in_features: int, recipe: Recipe) -> None:
         directions = 2 if self.bidirectional else 1
@@ -99,6 +107,8 @@ class _Recurrent(LazyLayer):
             if layer + 1 < self.num_layers or self.return_sequences:
                 sides = [np.stack(found) for found in outputs]
                 x = sides[0] if directions == 1 else np.concatenate(sides, axis=-1)
+            if self.dropout and layer + 1 < self.num_layers:
+                x = dropped(x, self.dropout, self.rng, self.training)
         ends = [end[0] for end in last[-directions:]]
         last_output = ends[0] if directions == 1 else np.concatenate(ends, axis=-1)
         out = np.swapaxes(x, 0, 1) if self.return_sequences else last_output
@@ -109,7 +119,7 @@ class _Recurrent(LazyLayer):
         batch = np.shape(x)[0]
         count, parts, expected = len(self.cells), self._cell.states, (len(self.cells), batch, self.output_size)
         if state is None:
-            start = np.zeros_like(x.data if isinstance(x, Node) else np.asarray(x), shape=expected[1:])
+            start = np.zeros_like(x if isinstance(x, Node) else np.asarray(x), shape=expected[1:])
             if start.dtype.kind != "f":
                 start = start.astype(np.float64)
             return [(start,) * parts] * count
@@ -121,7 +131,7 @@ class _Recurrent(LazyLayer):
         return [tuple(one[k] for one in given) for k in range(count)]
 
     def _steps(self, mask: ArrayLike, expected: tuple[int, int]) -> Any:
-        real = np.asarray(mask)
+        real: Any = mask if isinstance(mask, Node) else np.asarray(mask)
         if real.shape != expected:
             raise ShapeError(f"{self.label}: expected a mask of shape {expected}, got {real.shape}")
         if real.dtype != np.bool_:
@@ -135,7 +145,7 @@ class _Recurrent(LazyLayer):
     def extra_repr(self) -> str:
         """Sizes, and whatever is not the default."""
         sizes = [self.in_features, self.hidden_size, *([self.output_size] if self._output_name else [])]
-        shown: dict[str, tuple[Any, Any]] = {"num_layers": (self.num_layers, 1)}
+        shown: dict[str, tuple[Any, Any]] = {"num_layers": (self.num_layers, 1), "dropout": (self.dropout, 0.0)}
         flags = ("bidirectional", "return_sequences", "return_state")
         shown |= {flag: (getattr(self, flag), False) for flag in flags}
         used = [(key, usual) for key, usual in ACTIVATIONS if key in self._options]
@@ -148,7 +158,7 @@ ACTIVATIONS = (("activation", "tanh"), ("output_activation", None))
 
 
 @example(lambda: ElmanRNN(2, 3, rng=0), (2, 3, 2), wrong=(2, 3, 4))
-@example(lambda: ElmanRNN(2, bidirectional=True, num_layers=2, rng=0), (2, 3, 2), wrong=(2, 3))
+@example(lambda: ElmanRNN(2, bidirectional=True, num_layers=2, dropout=0.3, rng=0), (2, 3, 2), wrong=(2, 3))
 class ElmanRNN(_Recurrent):
     """The plain recurrent network: what comes back is the hidden state, h' = f(x W + h U + b).
 
@@ -162,6 +172,9 @@ class ElmanRNN(_Recurrent):
     hidden_size : int
     num_layers : int
         Each layer but the first reads the outputs of the one before it.
+    dropout : float, in [0, 1)
+        Share of the outputs of each layer but the last that training drops, at every step anew; as PyTorch has it.
+        (Keras's dropout is that of the layer's own inputs.)
     bidirectional : bool
         A second network reads from the end; outputs stand side by side.
     return_sequences : bool
@@ -219,7 +232,7 @@ class JordanRNN(_Recurrent):
         ``JordanRNN(hidden, output)`` or ``JordanRNN(in, hidden, output)``.
     activation, output_activation : str, function or None
         f and g.
-    num_layers, bidirectional, return_sequences, return_state, bias, init, recurrent_init, rng, dtype, name
+    num_layers, dropout, bidirectional, return_sequences, return_state, bias, init, recurrent_init, rng, dtype, name
         As for `ElmanRNN`; the state is the output.
 
     Notes
@@ -260,13 +273,13 @@ class LSTM(_Recurrent):
 
     Parameters
     ----------
-    in_features, hidden_size, num_layers, bidirectional, return_sequences, return_state, bias, init, recurrent_init
+    in_features, hidden_size, num_layers, dropout, bidirectional, return_sequences, return_state, bias, init
         As for `ElmanRNN`; the state is the pair (h, c).
     forget_bias : float
         Where the bias of the forget gate starts: 1, so that the cell remembers at first, as Keras has it
         (Jozefowicz, Zaremba & Sutskever, 2015); PyTorch draws it around 0.
-    rng, dtype, name
-        As for `Dense`.
+    recurrent_init, rng, dtype, name
+        As for `ElmanRNN`.
 
     Attributes
     ----------
@@ -298,10 +311,9 @@ class GRU(_Recurrent):
 
     Parameters
     ----------
-    in_features, hidden_size, num_layers, bidirectional, return_sequences, return_state, bias, init, recurrent_init
+    in_features, hidden_size, num_layers, dropout, bidirectional, return_sequences, return_state, bias, init
+    recurrent_init, rng, dtype, name
         As for `ElmanRNN`.
-    rng, dtype, name
-        As for `Dense`.
 
     Attributes
     ----------
@@ -327,8 +339,8 @@ class GRU(_Recurrent):
 
 
 OPTIONS = (
-    "in_features", "hidden_size", "num_layers", "bidirectional", "return_sequences", "return_state", "bias", "init",
-    "recurrent_init", "rng", "dtype", "name",
+    "in_features", "hidden_size", "num_layers", "dropout", "bidirectional", "return_sequences", "return_state", "bias",
+    "init", "recurrent_init", "rng", "dtype", "name",
 )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_edu.errors import ArgumentError, DataError, ShapeError
-from tinygrad_edu.nn.losses.common import REDUCTIONS, class_labels, joined, like, paired, plain, reduced, refuse
+from tinygrad_edu.nn.losses.common import REDUCTIONS, class_labels, joined, labels_of, like, paired, reduced, refuse
 from tinygrad_edu.ops.activation import log_softmax, softplus
+from tinygrad_edu.ops.questions import holds
 
 IGNORED = -100  # the label that PyTorch's losses leave out
 
@@ -110,7 +111,7 @@ def softmax_cross_entropy(
     if not shape or np.shape(labels) != shape:
         return _chosen(name, log_p, labels, weights, ignore_index, reduction, label_smoothing)
     labels = like(labels, logits)
-    totals = np.sum(plain(labels), axis=-1)
+    totals = np.sum(labels_of(labels), axis=-1)
     refuse(name, labels, lambda p: p >= 0, "be at least 0, as probabilities are")
     refuse(name, totals, lambda total: np.abs(total - 1) <= 1e-5, "sum to 1 over the classes", "sums to")
     if label_smoothing:
@@ -196,7 +197,7 @@ def kl_div(log_probabilities: Any, targets: Any, reduction: str = "mean", log_ta
         losses = np.exp(targets) * (targets - log_p)
     else:
         refuse("kl_div", targets, lambda q: q >= 0, "be at least 0, as probabilities are")
-        positive = plain(targets) > 0
+        positive = labels_of(targets) > 0
         losses = targets * (np.log(np.where(positive, targets, 1.0)) - np.where(positive, log_p, 0.0))
     if reduction != "batchmean":
         return reduced("kl_div", losses, reduction)
@@ -275,15 +276,15 @@ def _chosen(
     kept = labels != ignored
     at = np.where(kept, labels, 0)
     losses = -np.reshape(np.reshape(log_p, (at.size, classes))[np.arange(at.size), at.ravel()], at.shape)
-    if weights is None and not smoothing and kept.all():
+    if weights is None and not smoothing and holds(np.all(kept)):
         return reduced(name, losses, reduction)
-    of_sample = like(kept if weights is None else np.where(kept, weights[at], 0), log_p)
+    of_sample = like(kept if weights is None else np.where(kept, np.take(weights, at), 0), log_p)
     losses = losses * of_sample
     if smoothing:
         spread = -np.sum(log_p if weights is None else log_p * weights, axis=-1) * like(kept, log_p)
         losses = losses * (1.0 - smoothing) + spread * (smoothing / classes)
     if reduction != "mean":
         return reduced(name, losses, reduction)
-    if not of_sample.sum() > 0:
+    if not holds(np.sum(of_sample) > 0):
         raise DataError(f"{name}: no sample counts (all are ignored or have weight 0), so there is no mean")
-    return REDUCTIONS["sum"](losses) / of_sample.sum()
+    return REDUCTIONS["sum"](losses) / np.sum(of_sample)

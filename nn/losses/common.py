@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tinygrad_edu import array
 from tinygrad_edu.errors import ArgumentError, DataError, ShapeError
 from tinygrad_edu.op import Node
+from tinygrad_edu.ops.questions import current, is_plain, require
 
 REDUCTIONS: Mapping[str, Callable[[Any], Any]] = {"mean": np.mean, "sum": np.sum, "none": lambda losses: losses}
 
@@ -27,16 +28,17 @@ def joined(x: Any) -> Any:
     return array(x) if isinstance(x, (list, tuple)) else x
 
 
-def plain(x: Any) -> NDArray[Any]:
-    """The numbers of a Value, or of what is none."""
-    return np.asarray(x.data if isinstance(x, Node) else x)
+def labels_of(x: Any) -> Any:
+    """The numbers of a Value, or of what is none, as an array; in a recording they may be a Value."""
+    x = current(x)
+    return x if isinstance(x, Node) else np.asarray(x)
 
 
 def like(targets: Any, predictions: Any) -> Any:
     """Plain targets as an array of the predictions' type, so that a float32 loss stays one."""
-    if isinstance(targets, Node):
+    if not is_plain(targets):
         return targets
-    targets, dtype = np.asarray(targets), np.result_type(predictions)
+    targets, dtype = labels_of(targets), np.result_type(predictions)
     return targets.astype(dtype) if dtype.kind == "f" else targets
 
 
@@ -52,9 +54,9 @@ def paired(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
     raise ShapeError(f"{name}: predictions and targets must have the same shape, got {want} and {got}")
 
 
-def class_labels(name: str, labels: Any, scores: tuple[int, ...], ignored: int | None = None) -> NDArray[Any]:
+def class_labels(name: str, labels: Any, scores: tuple[int, ...], ignored: int | None = None) -> Any:
     """Integer labels that fit scores of this shape (..., classes); `ignored` may stand for none of them."""
-    numbers = plain(labels)
+    numbers = labels_of(labels)
     if not scores or numbers.shape != scores[:-1]:
         raise ShapeError(
             f"{name}: scores of shape {scores} need integer labels of shape {scores[:-1]}"
@@ -64,15 +66,24 @@ def class_labels(name: str, labels: Any, scores: tuple[int, ...], ignored: int |
         raise DataError(f"{name}: class labels must be integers, got {numbers.dtype}; if whole: labels.astype(int)")
     classes = scores[-1]
     must = f"lie in 0 to {classes - 1} ({classes} classes)"
-    refuse(name, numbers, lambda y: ((y >= 0) & (y < classes)) | (y == ignored), must)
+
+    def right(y: NDArray[Any]) -> Any:
+        in_range = not y.size or (y.min() >= 0 and y.max() < classes)  # the usual case, at half the price
+        return np.True_ if in_range else ((y >= 0) & (y < classes)) | (y == ignored)
+
+    refuse(name, numbers, right, must)
     return numbers
 
 
 def refuse(name: str, labels: Any, right: Callable[[NDArray[Any]], Any], must: str, verb: str = "is") -> None:
-    """Raise unless all labels are right, naming the first that is not."""
-    numbers = plain(labels)
-    wrong = ~np.asarray(right(numbers))
-    if wrong.any():
-        where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        place = f"labels[{', '.join(map(str, where))}]" if where else "the label"
-        raise DataError(f"{name}: labels must {must}, but {place} {verb} {numbers[where]}")
+    """Raise unless all labels are right, naming the first that is not; in a recording, at each run."""
+
+    def check(labels: Any) -> None:
+        numbers = np.asarray(labels)
+        wrong = ~np.asarray(right(numbers))
+        if wrong.any():
+            where = tuple(int(i) for i in np.argwhere(wrong)[0])
+            place = f"labels[{', '.join(map(str, where))}]" if where else "the label"
+            raise DataError(f"{name}: labels must {must}, but {place} {verb} {numbers[where]}")
+
+    require(labels, check)

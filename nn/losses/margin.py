@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinygrad_edu.errors import ShapeError
-from tinygrad_edu.nn.losses.common import class_labels, joined, paired, reduced, refuse
+from tinygrad_edu.nn.losses.common import class_labels, joined, labels_of, paired, reduced, refuse
 from tinygrad_edu.ops.activation import relu
 
 TINY = 1e-12  # PyTorch adds it to squared lengths in cosine_embedding
@@ -48,11 +48,9 @@ def hinge(scores: Any, labels: ArrayLike, margin: float = 1.0, reduction: str = 
     scores = joined(scores)
     if np.ndim(scores) != 2:
         raise ShapeError(f"hinge: expected scores of shape (batch, classes), got {np.shape(scores)}")
-    labels = class_labels("hinge", labels, np.shape(scores))
-    rows = np.arange(len(labels))
-    right = scores[rows, labels][:, None]
-    others = np.ones_like(scores)
-    others[rows, labels] = 0
+    numbers = class_labels("hinge", labels, np.shape(scores))
+    right = scores[np.arange(len(numbers)), numbers][:, None]
+    others = np.arange(np.shape(scores)[1]) != numbers[:, None]
     return reduced("hinge", np.sum(relu(scores - right + margin) * others, axis=-1), reduction)
 
 
@@ -150,7 +148,7 @@ def cosine_embedding(x1: Any, x2: Any, labels: Any, margin: float = 0.0, reducti
     array([1., 1.])
     """
     x1, x2 = _vectors("cosine_embedding", x1, x2)
-    labels = np.asarray(labels)
+    labels = labels_of(labels)
     if labels.shape != np.shape(x1)[:-1]:
         raise ShapeError(f"cosine_embedding: expected labels of shape {np.shape(x1)[:-1]}, got {labels.shape}")
     refuse("cosine_embedding", labels, lambda y: np.abs(y) == 1, "be -1 or 1 (from 0 and 1: 2 * y - 1)")

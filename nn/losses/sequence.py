@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_edu.errors import DataError, ShapeError
-from tinygrad_edu.nn.losses.common import joined, like, plain, reduced
+from tinygrad_edu.nn.losses.common import joined, labels_of, like, reduced
 from tinygrad_edu.ops.activation import logsumexp
 
 LOG_ZERO = -1e30  # the logarithm of "impossible": finite, so that no gradient is NaN
@@ -100,7 +100,7 @@ def _checked(
     """Labels as rows of equal length (padded with a class that is not the blank), and the lengths."""
     time, batch, classes = shape
     steps, counts = (np.atleast_1d(np.asarray(lengths)) for lengths in (input_lengths, target_lengths))
-    given = plain(targets)
+    given = labels_of(targets)
     for name, lengths, most in (("input_lengths", steps, time), ("target_lengths", counts, given.shape[-1])):
         if (
             lengths.shape != (batch,)

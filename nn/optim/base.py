@@ -36,6 +36,8 @@ class Optimizer:
         If there is no parameter, one comes twice, something is not a leaf Value, or an option is out of range.
     """
 
+    unread_by_calls: ClassVar[bool] = True  # what a model computes does not depend on it: `compile` need not watch it
+
     # Option -> (what it must be, whether it is); the subclass's options are checked against this table.
     limits: ClassVar[Mapping[str, tuple[str, Any]]] = {
         "lr": ("at least 0", lambda x: x >= 0),

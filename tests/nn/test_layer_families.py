@@ -229,13 +229,14 @@ def test_merging():
 # -- normalisation
 
 
-def test_batch_norm_follows_the_batches_and_uses_what_it_followed(rng):
-    layer, batches = BatchNorm1d(momentum=0.3), rng.normal(3.0, 2.0, size=(5, 40, 2))
+@pytest.mark.parametrize("momentum", [0.3, None])  # None: all batches count the same
+def test_batch_norm_follows_the_batches_and_uses_what_it_followed(momentum, rng):
+    layer, batches = BatchNorm1d(momentum=momentum), rng.normal(3.0, 2.0, size=(5, 40, 2))
     mean, var = np.zeros(2), np.ones(2)
-    for batch in batches:
-        out = layer(batch)
+    for seen, batch in enumerate(batches, start=1):
+        out, share = layer(batch), momentum or 1 / seen
         np.testing.assert_allclose(out.data.mean(axis=0), 0, atol=1e-12)
-        mean, var = 0.7 * mean + 0.3 * batch.mean(axis=0), 0.7 * var + 0.3 * batch.var(axis=0, ddof=1)
+        mean, var = (1 - share) * mean + share * batch.mean(axis=0), (1 - share) * var + share * batch.var(0, ddof=1)
     np.testing.assert_allclose(layer.running_mean.data, mean, rtol=1e-12)
     np.testing.assert_allclose(layer.running_var.data, var, rtol=1e-12)
     expected = (batches[0] - mean) / np.sqrt(var + 1e-5)

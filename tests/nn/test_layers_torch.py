@@ -10,6 +10,7 @@ from tinygrad_edu.nn import (
     GRU,
     LSTM,
     SELU,
+    AvgPool1d,
     AvgPool2d,
     BatchNorm1d,
     BatchNorm2d,
@@ -30,6 +31,7 @@ from tinygrad_edu.nn import (
     LeakyReLU,
     LogSigmoid,
     LogSoftmax,
+    MaxPool1d,
     MaxPool2d,
     Mish,
     MultiHeadAttention,
@@ -235,7 +237,22 @@ def test_pooling_and_padding(ours, theirs):
     compare(ours, theirs, [normal(2, 7, 8, 3)], {}, to_channel_first, to_channel_last)
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.3, "eps": 1e-3}, {"affine": False}])
+SEQUENCE_POOLS = [
+    (MaxPool1d(2), nn.MaxPool1d(2)),
+    (MaxPool1d(3, stride=2, padding=1), nn.MaxPool1d(3, stride=2, padding=1)),
+    (MaxPool1d(2, stride=1, dilation=3), nn.MaxPool1d(2, stride=1, dilation=3)),
+    (AvgPool1d(2), nn.AvgPool1d(2)),
+    (AvgPool1d(3, stride=2, padding=1), nn.AvgPool1d(3, stride=2, padding=1)),
+    (AvgPool1d(3, 1, 1, count_include_pad=False), nn.AvgPool1d(3, 1, 1, count_include_pad=False)),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), SEQUENCE_POOLS, ids=lambda layer: repr(layer)[:50])
+def test_pooling_of_sequences(ours, theirs):
+    compare(ours, theirs, [normal(2, 9, 3)], {}, to_channel_first, to_channel_last)
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.3, "eps": 1e-3}, {"momentum": None}, {"affine": False}])
 @pytest.mark.parametrize("shape", [(6, 3), (4, 5, 3), (4, 3, 2, 3)])
 def test_batch_norm_in_training_and_its_running_statistics(shape, options):
     images = len(shape) == 4
@@ -352,6 +369,19 @@ def test_recurrent_layers_with_all_steps_states_and_masks(ours, theirs, mine, ot
         twin.zero_grad(set_to_none=True)
         layer.zero_grad()
         compare(layer, twin, inputs, pairs, call=call, results=results)
+
+
+@pytest.mark.parametrize(("ours", "theirs", "mine", "other"), RECURRENT, ids=["RNN", "RNN-relu", "LSTM", "GRU"])
+def test_dropout_acts_between_layers_and_not_behind_the_last(ours, theirs, mine, other):
+    options = {"num_layers": 3, "bidirectional": True}
+    everything = np.nextafter(1.0, 0.0)  # what is drawn differs from PyTorch's, unless all is dropped
+    layer = ours(3, in_features=2, return_sequences=True, rng=0, dropout=everything, **mine, **options)
+    twin = theirs(2, 3, batch_first=True, dropout=1.0, **other, **options).double()
+    pairs, outputs = recurrent_pairs(twin, layer), lambda f, ts: f(ts[0])[0]
+    compare(layer, twin, [normal(2, 4, 2)], pairs, results=outputs)
+    layer.zero_grad()
+    twin.zero_grad()
+    compare(layer.eval(), twin.eval(), [normal(2, 4, 2)], pairs, results=outputs)
 
 
 def test_the_last_output_of_a_long_sequence_goes_through_many_steps():

@@ -1,6 +1,5 @@
 import io
 import json
-import os
 import zipfile
 
 import numpy as np
@@ -10,7 +9,6 @@ from tinygrad_edu.errors import ArgumentError, CheckpointError, MissingDependenc
 from tinygrad_edu.nn import Dense, Dropout, History, Sequential
 from tinygrad_edu.nn.archive import read_archive, write_archive
 from tinygrad_edu.nn.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
-from tinygrad_edu.nn.files import write_whole
 from tinygrad_edu.nn.optim import SGD, Adam, AdamW, StepLR
 
 
@@ -109,44 +107,6 @@ def test_what_is_no_number_is_not_saved_and_the_old_file_stays(thing, tmp_path):
     if not isinstance(thing, np.ndarray) or thing.dtype.kind == "O":
         assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
-
-
-def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path):
-    path = write_whole(tmp_path / "a", lambda file: file.write(b"old"))
-
-    def fail(file):
-        file.write(b"half")
-        raise OSError("the disk is full")
-
-    with pytest.raises(OSError, match="full"):
-        write_whole(path, fail)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_old_file_stands_until_the_new_one_is_whole_on_the_disk(tmp_path, monkeypatch):
-    path, events = write_whole(tmp_path / "a", lambda file: file.write(b"old")), []
-    replace, fsync = os.replace, os.fsync
-    monkeypatch.setattr(os, "fsync", lambda handle: (events.append("on the disk"), fsync(handle)))
-
-    def watched(new, old):
-        events.append((path.read_bytes(), os.path.getsize(new)))
-        replace(new, old)
-
-    monkeypatch.setattr(os, "replace", watched)
-    write_whole(path, lambda file: (file.write(b"newer"), events.append(path.read_bytes())))
-    assert events[:3] == [b"old", "on the disk", (b"old", 5)]
-    assert path.read_bytes() == b"newer"
-
-
-def test_what_a_killed_program_left_is_removed_later_and_what_another_writes_now_is_not(tmp_path):
-    old, young, foreign = (tmp_path / name for name in (".a.xyz.part", ".a.now.part", ".b.xyz.part"))
-    for file in (old, young, foreign):
-        file.write_bytes(b"half")
-    os.utime(old, (0, 0))
-    os.utime(foreign, (0, 0))
-    write_whole(tmp_path / "a", lambda file: file.write(b"whole"))
-    assert {file.name for file in tmp_path.iterdir()} == {"a", young.name, foreign.name}
 
 
 # -- files that are not what they should be

@@ -4,7 +4,7 @@ import pytest
 from tinygrad_edu import Value, no_grad
 from tinygrad_edu.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_edu.graph import topological
-from tinygrad_edu.nn import GRU, LSTM, ElmanRNN, JordanRNN, TreeRNN
+from tinygrad_edu.nn import GRU, LSTM, Dropout, ElmanRNN, JordanRNN, TreeRNN
 
 KINDS = (ElmanRNN, LSTM, GRU)
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -35,7 +35,7 @@ def by_hand(kind, cell, x):
 
 
 @every_kind
-@pytest.mark.parametrize("time", [1, 5, 40])  # 40 steps are cut out of the projection in two rounds
+@pytest.mark.parametrize("time", [1, 5, 40])
 def test_a_layer_is_its_equations(kind, time, rng):
     layer, x = kind(2, 3, return_sequences=True, rng=0), rng.normal(size=(4, time, 2))
     for parameter in layer.parameters():
@@ -112,6 +112,19 @@ def test_the_inputs_of_all_steps_meet_their_weights_in_one_product(kind):
     assert first.shape[0] == 24
 
 
+@every_kind
+def test_dropout_between_layers_is_that_of_a_layer_between_them(kind, rng):
+    x = rng.normal(size=(4, 6, 3))
+    whole = kind(3, 5, num_layers=2, dropout=0.4, return_sequences=True, rng=0)
+    parts = [kind(n, 5, return_sequences=True, rng=0) for n in (3, 5)]
+    for part, cell in zip(parts, whole.cells, strict=True):
+        part.cells[0].load_state_dict(cell.state_dict())
+    whole.rng = np.random.default_rng(7)
+    between = np.swapaxes(Dropout(0.4, rng=7)(np.swapaxes(parts[0](x), 0, 1)), 0, 1)  # drawn step by step
+    np.testing.assert_array_equal(whole(x).data, parts[1](between).data)
+    np.testing.assert_array_equal(whole.eval()(x).data, parts[1](parts[0](x)).data)
+
+
 def test_the_forget_gate_starts_open():
     layer = LSTM(2, 3, rng=0)
     np.testing.assert_array_equal(layer.cells[0].bias.data, np.repeat([0.0, 1.0, 0.0, 0.0], 3))
@@ -149,6 +162,8 @@ def test_what_comes_back_in_a_jordan_network_is_the_output(rng):
         (lambda: GRU(), ArgumentError, "hidden_size is missing"),
         (lambda: GRU(1, 2, 3), ArgumentError, r"by position, \(hidden_size\) or \(in_features, hidden_size\)"),
         (lambda: JordanRNN(4), ArgumentError, "output_size"),
+        (lambda: GRU(4, dropout=0.5), ArgumentError, r"needs num_layers of at least 2; got 0.5 with num_layers=1"),
+        (lambda: GRU(4, num_layers=2, dropout=1.0), ArgumentError, r"must lie in \[0, 1\)"),
         (lambda: ElmanRNN(4, activation="tanhh"), ArgumentError, "none is called 'tanhh'"),
     ],
 )

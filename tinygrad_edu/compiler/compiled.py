@@ -13,6 +13,7 @@ from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.plan import Plan, StaleError
 from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_call
 from tinygrad_edu.compiler.second import refuse_unless_same
+from tinygrad_edu.compiler.taped import can_be_taped, taped
 from tinygrad_edu.compiler.verify import compare_gradients, verified
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.mode import current_mode
@@ -155,6 +156,8 @@ class Compiled:
         lifted = lifted_recording(made, arguments.leaves, differentiate)
         if lifted is not None:
             return made, lifted
+        if differentiate and can_be_taped(made):
+            return made, taped(made)
         if differentiate and not made.differentiated:
             made = record_call(self.f, arguments.traced, differentiate)
         return None, made
@@ -162,7 +165,8 @@ class Compiled:
     def _plan(self, arguments: "Arguments", recording: bool) -> Plan:
         scalar, made = self._record(arguments, recording)
         program = (scalar or made).program
-        made.program, made.passes = optimise(made.program)
+        if not made.taped:
+            made.program, made.passes = optimise(made.program)
         plan = Plan(made, getattr(self.f, "__name__", type(self.f).__name__), self.jit)
         plan.first, plan.scalar = program, scalar
         plan.compare = compare_gradients if self.verify else None

@@ -9,6 +9,7 @@ from tinygrad_edu.compiler.kernels import Warmth
 from tinygrad_edu.compiler.program import Program
 from tinygrad_edu.compiler.record import Packed, Place, Recording
 from tinygrad_edu.compiler.runner import Runner
+from tinygrad_edu.compiler.taped import TapeRunner
 from tinygrad_edu.errors import GradientError
 from tinygrad_edu.mode import Info, current_mode
 from tinygrad_edu.op import CONSTANT, Node, Operation, new
@@ -48,7 +49,7 @@ class Plan:
         self.recording = recording
         self.warmth = Warmth(jit)
         self.op = Result(name)
-        self.idle: list[Runner] = []
+        self.idle: list[Any] = []
         self.compare: Callable[..., None] | None = None
         self.first: Program | None = None
         self.scalar: Recording | None = None
@@ -91,6 +92,8 @@ class Plan:
             If another recording is needed.
         """
         recording = self.recording
+        if self.warmth.rises():
+            self.idle = []
         feeds, runner = self.feeds(leaves), self.runner()
         outputs = runner.forward(feeds)
         n, m = recording.count, recording.count + len(recording.written)
@@ -136,7 +139,7 @@ class Plan:
                 found.append(g)
         return found
 
-    def runner(self) -> Runner:
+    def runner(self) -> Runner | TapeRunner:
         """One that is idle, or a new one. Its code knows where parameters lie, unless they move again and again."""
         if [id(source.data) for _, source, _ in self._parameters] != self._held:
             for _, source, var in self._parameters:
@@ -147,10 +150,10 @@ class Plan:
             self._held = [*map(id, self._kept)]
             self.idle = []
             self._moves += 1
-        if self.warmth.rises():
-            self.idle = []
         if self.idle:
             return self.idle.pop()
+        if self.recording.taped:
+            return TapeRunner(self.recording, self.idle)
         held = {var: s.data for _, s, var in self._parameters} if self._moves <= MOVES else {}
         return Runner(self.recording, held, self.idle, self.warmth.jit)
 
@@ -173,9 +176,9 @@ class Run:
 
     __slots__ = ("beside", "plan", "runner", "wrt")
 
-    def __init__(self, plan: Plan, runner: Runner, wrt: tuple[Node, ...]) -> None:
+    def __init__(self, plan: Plan, runner: Runner | TapeRunner, wrt: tuple[Node, ...]) -> None:
         self.plan = plan
-        self.runner: Runner | None = runner
+        self.runner: Runner | TapeRunner | None = runner
         self.wrt = wrt
         self.beside: dict[int, Node] | None = None  # for each result what the function itself gave, in verification
 

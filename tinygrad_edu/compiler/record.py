@@ -55,6 +55,8 @@ class Recording:
         The results that are Python floats, whatever the program computes them as.
     lifted : Lifted, optional
         How scalars became arrays, if they did.
+    taped : bool
+        Whether it runs as a tape: many scalars that cannot be lifted.
     """
 
     program: Program
@@ -72,6 +74,7 @@ class Recording:
     differentiated: bool = False
     floats: frozenset[int] = frozenset()
     lifted: Any = None
+    taped: bool = False
 
 
 BUT_SCALARS: Final = "unless many scalars"

@@ -20,6 +20,7 @@ from tinygrad_edu.ops import (
     norms,
     order,
     padding,
+    picking,
     pooling,
     products,
     random,
@@ -52,6 +53,7 @@ from tinygrad_edu.ops.missing import *
 from tinygrad_edu.ops.norms import *
 from tinygrad_edu.ops.order import *
 from tinygrad_edu.ops.padding import *
+from tinygrad_edu.ops.picking import *
 from tinygrad_edu.ops.pooling import *
 from tinygrad_edu.ops.products import *
 from tinygrad_edu.ops.random import *
@@ -84,6 +86,7 @@ __all__ += missing.__all__
 __all__ += norms.__all__
 __all__ += order.__all__
 __all__ += padding.__all__
+__all__ += picking.__all__
 __all__ += pooling.__all__
 __all__ += products.__all__
 __all__ += random.__all__

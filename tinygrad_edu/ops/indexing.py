@@ -10,7 +10,7 @@ from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import Interval, Node, Operation, case, implements
 
 __all__ = [
-    "at_add", "at_set", "bincount", "compress", "delete", "extract", "getitem", "scatter", "take", "take_along_axis",
+    "at_add", "at_set", "compress", "getitem", "scatter", "take", "take_along_axis",
 ]  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def as_index(name: str, index: Any) -> Any:
 
     In a recording (`tinygrad_edu.compile`), integers that are computed there may be a Value.
     """
-    if isinstance(index, Node) and (current_mode().capture is None or index.dtype.kind not in "iu"):
+    if isinstance(index, Node) and (current_mode().capture is None or np.result_type(index.data).kind not in "iu"):
         raise NotDifferentiableError(
             f"{name}: a Value cannot be an index; use plain integers, for example v.data.astype(int)"
         )
@@ -204,7 +204,7 @@ def scattered(g: Any, index: Any, shape: Any) -> Any:
 def _computed(index: Any) -> tuple[Any, Any]:
     """An index with `At` in the places of its Values, and those in rows; None if there are none."""
     parts = index if isinstance(index, tuple) else (index,)
-    found = [part for part in parts if isinstance(part, Node)]
+    found: list[Any] = [part for part in parts if isinstance(part, Node)]
     if not found:
         return index, None
     shape = np.broadcast_shapes(*map(np.shape, found))
@@ -372,52 +372,3 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     array([[3., 4.]])
     """
     return take(a, np.flatnonzero(condition), axis)
-
-
-@implements(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
-    """The entries of `arr` where the condition holds, in a row; see `np.extract`.
-
-    Examples
-    --------
-    >>> extract(np.array([True, False, True]), np.array([1.0, 2.0, 3.0]))
-    array([1., 3.])
-    """
-    return take(arr, np.flatnonzero(condition))
-
-
-@implements(np.delete)
-def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
-    """`arr` without the slices that `obj` names; see `np.delete`.
-
-    Examples
-    --------
-    >>> delete(np.array([1.0, 2.0, 3.0]), 1)
-    array([1., 3.])
-    """
-    kept = np.delete(np.arange(np.size(arr) if axis is None else np.shape(arr)[axis]), obj)
-    return take(arr, kept, axis)
-
-
-@implements(np.bincount)
-def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    """The sum of the weights of each whole number in `x`; see `np.bincount`.
-
-    Parameters
-    ----------
-    x : array of int, shape (n,)
-    weights : Value or array, shape (n,), optional
-    minlength : int
-
-    Returns
-    -------
-    Value or array, shape (max(x) + 1 or `minlength`,)
-
-    Examples
-    --------
-    >>> bincount(np.array([0, 2, 2]), np.array([1.0, 2.0, 3.0]))
-    array([1., 0., 5.])
-    """
-    x = as_index("bincount", x)
-    counts = np.bincount(x, minlength=minlength)
-    return counts if weights is None else scatter(weights, index=x, shape=counts.shape)

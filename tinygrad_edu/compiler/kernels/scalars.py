@@ -16,7 +16,9 @@ from tinygrad_edu.kinds import Elementwise
 REDUCTIONS = frozenset({"sum", "mean", "max", "min"})
 TYPES = frozenset("?bhilqBHILQfd")  # the types that kernels compute with, by dtype.char
 TWINS = {np.exp: "exp", np.expm1: "expm1", np.log: "log", np.log1p: "log1p", np.tanh: "tanh"}
-DEAR = frozenset({*TWINS, np.power, np.float_power, np.sin, np.cos, np.logaddexp, np.arctan, np.sinh, np.cosh})
+OTHERWISE = frozenset({np.floor_divide})  # numba's answers for infinities are not NumPy's
+WHOLE = frozenset({np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum, np.equal,
+                   np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal})  # and of integers, only these
 
 
 @functools.cache
@@ -49,7 +51,7 @@ def _is_number(var: Var) -> bool:
 def signature(step: Step) -> tuple[np.dtype[Any], ...] | None:
     """The types that NumPy computes a step with, the result's last; None if a kernel cannot."""
     ufunc = step.op.forward
-    if not isinstance(ufunc, np.ufunc) or ufunc not in _loops() or ufunc.nout != 1:
+    if not isinstance(ufunc, np.ufunc) or ufunc.nout != 1 or ufunc in OTHERWISE or ufunc not in _loops():
         return None
     operands = [(type(v.data) if v.role == "constant" else float) if v.dtype is None else v.dtype for v in step.operands]
     try:
@@ -57,6 +59,8 @@ def signature(step: Step) -> tuple[np.dtype[Any], ...] | None:
     except TypeError:
         return None
     loop = f"{''.join(d.char for d in found[:-1])}->{found[-1].char}"
+    if ufunc not in WHOLE and any(d.kind in "iu" for d in found[:-1]):
+        return None
     return found if loop in _loops()[ufunc] and found[-1] == step.out.dtype else None
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_edu.compiler.lift.units import Unit, is_scalar
 from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.compiler.traced import AS_FLOAT
 from tinygrad_edu.op import Operation
 
 
@@ -159,12 +160,16 @@ def _place(found: Grouping, var: Var) -> Place:
 
 
 def _level(found: Grouping, var: Var) -> int:
+    if var in found.levels:  # a step that stays makes it
+        return found.levels[var]
     place = found.places.get(var)
-    return found.levels.get(var, 0) if place is None else found.level(place.source)
+    return 0 if place is None else found.level(place.source)
 
 
 def _note_entry(found: Grouping, rows: dict[Var, Place], step: Step) -> None:
     """If a step only reads a part of an array by leading integers, write down where that part begins."""
+    if step.op is AS_FLOAT and step.operands[0] in found.places:  # the same number, as Python's own
+        found.places[step.out] = found.places[step.operands[0]]
     if step.op.name != "getitem":
         return
     index = step.params["index"]

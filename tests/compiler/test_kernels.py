@@ -1,0 +1,373 @@
+"""Kernels: which steps become one, what their source says, and that they compute what the steps compute."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_edu
+from tests.compiler.test_compiled_battery import close, gradients
+from tests.compiler.test_compiled_graphs import cook, recipes
+from tests.test_battery import OURS, call_of
+from tinygrad_edu import Value
+from tinygrad_edu.compiler import kernels
+from tinygrad_edu.compiler.code import Code, Part
+from tinygrad_edu.compiler.kernels import Fused, fuse, may_overwrite
+from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.errors import MissingDependencyError
+from tinygrad_edu.op import REGISTRY
+
+pytest.importorskip("numba")
+from tinygrad_edu.compiler.kernels import functions, store  # noqa: E402  # they import numba
+
+FLOAT = np.dtype(np.float64)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A folder of this session's own for the kernels."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("TINYGRAD_EDU_CACHE", str(folder))
+        yield folder
+
+
+class Sketch:
+    """A list of steps, written as calls."""
+
+    def __init__(self):
+        self.steps = []
+
+    def array(self, *shape):
+        return Var("input", shape, FLOAT)
+
+    def do(self, name, *operands, shape=None, **params):
+        op = REGISTRY[name]
+        params = {**op.defaults, **params}
+        if shape is None:
+            shape = np.shape(op.compute(*[np.ones(v.shape) for v in operands], **params))
+        out = Var("result", shape, FLOAT)
+        self.steps.append(Step(op, operands, params, out))
+        return out
+
+
+def groups(steps):
+    """The names of the operations in each fused step."""
+    return [[inner.op.name for inner in step.op.nest.steps] for step in steps if isinstance(step.op, Fused)]
+
+
+def names(steps):
+    return ["kernel" if isinstance(step.op, Fused) else step.op.name for step in steps]
+
+
+# -- which steps become one
+
+
+def test_a_chain_becomes_one_step():
+    s = Sketch()
+    x = s.array(3, 4)
+    y = s.do("exp", s.do("negative", s.do("square", x)))
+    (step,) = fuse(s.steps, [y])
+    assert groups([step]) == [["square", "negative", "exp"]]
+    assert step.outs == (y,)
+    assert step.operands == (x,)
+
+
+def test_a_single_step_stays_as_it_is():
+    s = Sketch()
+    y = s.do("exp", s.array(3))
+    assert names(fuse(s.steps, [y])) == ["exp"]
+
+
+def test_a_matrix_product_keeps_what_is_before_it_from_what_is_behind():
+    s = Sketch()
+    before = s.do("tanh", s.do("negative", s.array(3, 3)))
+    product = s.do("matmul", before, before)
+    behind = s.do("add", s.do("exp", product), before)
+    assert names(fuse(s.steps, [behind])) == ["kernel", "matmul", "kernel"]
+
+
+def test_a_result_that_is_needed_outside_is_an_output_as_well():
+    s = Sketch()
+    x = s.array(2, 2)
+    middle = s.do("exp", x)
+    end = s.do("add", middle, x)
+    (step,) = fuse(s.steps, [end, middle])
+    assert set(step.outs) == {middle, end}
+
+
+def test_steps_of_other_shapes_keep_apart():
+    s = Sketch()
+    x, y = s.array(3), s.array(4)
+    a = s.do("exp", s.do("negative", x))
+    b = s.do("exp", s.do("negative", y))
+    assert names(fuse(s.steps, [a, b])) == ["kernel", "kernel"]
+
+
+def test_softmax_with_its_reductions_is_one_kernel_of_three_loops():
+    s = Sketch()
+    x = s.array(5, 7)
+    peak = s.do("max", x, axis=-1, keepdims=True)
+    e = s.do("exp", s.do("subtract", x, peak))
+    out = s.do("divide", e, s.do("sum", e, axis=-1, keepdims=True))
+    (step,) = fuse(s.steps, [out])
+    code = Code([Part("f", [x], s.steps, [out])], jit=True)
+    (source,) = code.kernels.values()
+    assert source.count("for i1 in range(n1)") == 3
+    data = np.random.default_rng(0).normal(size=(5, 7))
+    np.testing.assert_allclose(code.functions["f"](data)[0][0], tinygrad_edu.softmax(data), rtol=1e-14)
+    np.testing.assert_allclose(step.op.compute(data), tinygrad_edu.softmax(data), rtol=1e-14)
+
+
+def test_a_number_of_a_column_is_not_used_before_all_rows_are_through():
+    s = Sketch()
+    x = s.array(5, 7)
+    total = s.do("sum", s.do("exp", x), axis=0)
+    out = s.do("multiply", x, total)
+    assert names(fuse(s.steps, [out])) == ["kernel", "multiply"]
+
+
+def test_a_result_may_lie_where_an_operand_lies_only_after_its_last_look():
+    s = Sketch()
+    x = s.array(5, 7)
+    e = s.do("exp", x)
+    out = s.do("multiply", s.do("divide", e, s.do("sum", e, axis=-1, keepdims=True)), x)
+    (step,) = fuse(s.steps, [out, e])
+    assert may_overwrite(step.op, out, x)
+    assert not may_overwrite(step.op, e, x)  # the second loop of the row reads x again
+
+
+def test_a_result_does_not_lie_where_an_operand_of_another_shape_lies():
+    s = Sketch()
+    x, row = s.array(5, 5), s.array(5)
+    out = s.do("negative", s.do("multiply", x, row))
+    (step,) = fuse(s.steps, [out])
+    assert may_overwrite(step.op, out, x)
+    assert not may_overwrite(step.op, out, row)
+
+
+def test_sources_do_not_depend_on_sizes():
+    sources = []
+    for shape in ((3, 4), (50, 60)):
+        s = Sketch()
+        x, b = s.array(*shape), s.array(shape[1])
+        y = s.do("mean", s.do("tanh", s.do("add", x, b)), axis=1)
+        code = Code([Part("f", [x, b], s.steps, [y])], jit=True)
+        sources += code.kernels.values()
+    assert sources[0] == sources[1]
+
+
+# -- what they compute
+
+SHAPES = [
+    ("rows and columns", lambda x, r, c: np.tanh(x * r + c)),
+    ("sum of all", lambda x, r, c: np.sum(np.exp(x) * c)),
+    ("mean of all", lambda x, r, c: np.mean(x * x - c)),
+    ("sums of columns", lambda x, r, c: np.sum(x * r, axis=0) * c),
+    ("mean of columns", lambda x, r, c: np.mean(np.exp(x), axis=0, keepdims=True) - c),
+    ("sums of rows", lambda x, r, c: np.sum(x * c, axis=1)),
+    ("a row's own", lambda x, r, c: x - np.mean(x * c, axis=-1, keepdims=True) * r),
+    ("a row's extremes", lambda x, r, c: (np.max(x - c, axis=1) - np.min(x * c, axis=1)) ** 2),
+    ("normalised", lambda x, r, c: (x - x.mean(axis=1, keepdims=True)) / np.sqrt(np.var(x, axis=1, keepdims=True) + 1)),
+    ("row numbers added up", lambda x, r, c: np.mean(np.log(np.sum(np.exp(x), axis=1)))),
+    ("a choice", lambda x, r, c: np.where(x > c, x * r, -x)),
+    ("other axes", lambda x, r, c: np.reshape(np.exp(x), (2, 2, 6)) * c),
+    ("turned", lambda x, r, c: np.exp(x.T * 2.0) + np.exp(x.T)),
+    ("numbers only", lambda x, r, c: np.sum(x) / (1.0 + np.sum(c) * np.sum(c)) + np.sum(r)),
+    ("the diagonal twice", lambda x, r, c: (x[:, :4] * c[:4] + np.reshape(c[:4], (4, 1))) * 2.0),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("what", "f"), SHAPES, ids=[what for what, _ in SHAPES])
+def test_kernels_give_results_and_gradients_of_the_function(what, f, dtype):
+    fast = tinygrad_edu.compile(f, jit=True)
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        data = [rng.normal(size=shape).astype(dtype) for shape in ((4, 6), (4, 1), (6,))]
+        ours, theirs = ([Value(x) for x in data] for _ in range(2))
+        expected, found = f(*theirs), fast(*ours)
+        g = rng.normal(size=expected.shape).astype(dtype)
+        expected.backward(g)
+        found.backward(g)
+        tolerance = 1e-12 if dtype is np.float64 else 1e-5
+        for a, b in zip([found.data, *(v.grad for v in ours)], [expected.data, *(v.grad for v in theirs)], strict=True):
+            assert (a is None) == (b is None)
+            if a is not None:
+                close(a, b, tolerance)
+
+
+def test_an_operand_that_does_not_lie_in_a_row_is_read_all_the_same():
+    fast = tinygrad_edu.compile(lambda x: np.exp(-x) * x, jit=True)
+    x = np.arange(24.0).reshape(4, 6)
+    for view in (x, x.T, x[::-1], x[:, ::2], np.asfortranarray(x), np.broadcast_to(x[0], (4, 6))):
+        close(fast(Value(view)).data, np.exp(-view) * view)
+
+
+ODD = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, np.inf, -np.inf, np.nan, 1e-310, 1e300, -1e300, 710.0, -746.0, 20.5]
+
+
+@pytest.mark.parametrize("arity", [1, 2])
+def test_every_ufunc_of_an_operation_has_numpys_answers_for_odd_numbers(arity):
+    every = [op for name in OURS if isinstance((op := REGISTRY[name]).forward, np.ufunc) and op.kind == "elementwise"]
+    ops = [op for op in every if op.arity == arity]
+    x = np.array(ODD) if arity == 1 else np.repeat(ODD, len(ODD))
+    operands = [x, np.tile(ODD, len(ODD))][:arity]
+    for start in range(0, len(ops), 12):
+        some = ops[start : start + 12]
+        fast = tinygrad_edu.compile(lambda *xs, some=some: [-op(*xs) for op in some], jit=True)
+        with np.errstate(all="ignore"):
+            found = fast(*map(Value, operands))
+            for op, ours in zip(some, found, strict=True):
+                expected = -op.compute(*operands)
+                np.testing.assert_allclose(ours.data, expected, rtol=1e-14, atol=0, err_msg=op.name)
+
+
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_functions_are_accurate_to_three_units_in_the_last_place(name, dtype):
+    function = getattr(functions, f"{name}_{np.dtype(dtype).name}")
+    rng = np.random.default_rng(0)
+    far = 10.0 ** rng.uniform(-37, 37, 300)
+    x = np.concatenate([rng.normal(size=300), 30 * rng.normal(size=300), far, -far, 1 + 1e-3 * rng.normal(size=300)])
+    x = x.astype(dtype)
+    with np.errstate(all="ignore"):
+        expected = getattr(np, name)(x.astype(np.longdouble))
+        rounded = expected.astype(dtype)
+        found = np.array([function(one) for one in x], dtype)
+        units = np.abs(found - expected) / np.spacing(np.abs(rounded)).astype(np.longdouble)
+    special = ~np.isfinite(rounded)
+    np.testing.assert_array_equal(found[special], rounded[special])
+    assert units[~special].max() < 3.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OURS)
+def test_an_operation_with_kernels_is_the_operation(name):
+    op = REGISTRY[name]
+    for way in op.cases:
+
+        def f(*operands, params=way.params):
+            out = op(operands, **params) if op.variadic else op(*operands, **params)
+            return np.tanh(out * 0.5) if op.kind == "elementwise" else out
+
+        fast = tinygrad_edu.compile(f, jit=True)
+        for salt in ("", "second"):
+            call = call_of(op, way, salt)
+            seed = np.asarray(call.rng.normal(size=np.shape(call.run(*call.inputs))))
+            expected, wanted = gradients(f, call, seed)
+            found, got = gradients(fast, call, seed)
+            close(getattr(found, "data", found), getattr(expected, "data", expected), 1e-11)
+            for g, h in zip(got, wanted, strict=True):
+                close(g, h, 1e-11)
+
+
+@pytest.mark.slow
+@given(recipes(), st.sampled_from([(3, 2), (1, 4), (2, 2)]), st.sampled_from([np.float32, np.float64]))
+@settings(max_examples=40, deadline=None)
+def test_a_graph_with_kernels_is_the_graph(recipe, shape, dtype):
+    fast = tinygrad_edu.compile(lambda a, b: cook(recipe, a, b), jit=True)
+    rng = np.random.default_rng(1)
+    a, b = (Value(rng.normal(size=shape).astype(dtype)) for _ in range(2))
+    expected = cook(recipe, a, b)
+    expected.backward()
+    wanted = [a.grad, b.grad]
+    a.grad = b.grad = None
+    found = fast(a, b)
+    found.backward()
+    tolerance = 1e-9 if dtype is np.float64 else 2e-3
+    np.testing.assert_allclose(found.data, expected.data, rtol=tolerance, atol=tolerance)
+    for got, want in zip([a.grad, b.grad], wanted, strict=True):
+        if want is None:
+            assert got is None or not got.any()
+        else:
+            np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * max(1.0, np.abs(want).max()))
+
+
+# -- when they are made, and where they are kept
+
+
+def test_kernels_come_when_a_plan_has_run_often_enough():
+    fast = tinygrad_edu.compile(lambda x: np.sum(np.exp(x) * 2.0 - x))
+    x = np.linspace(0.0, 1.0, 7)
+    answers = []
+    for run in range(kernels.WARM + 2):
+        answers.append(float(fast(x).data))
+        text = fast.explain()
+        assert ("kernel(" in text) == (run >= kernels.WARM)
+    np.testing.assert_allclose(answers, answers[0], rtol=1e-14)
+
+
+def test_without_jit_there_are_no_kernels():
+    fast = tinygrad_edu.compile(lambda x: np.sum(np.exp(x) * 2.0), jit=False)
+    for _ in range(kernels.WARM + 2):
+        fast(np.ones(3))
+    assert "kernel(" not in fast.explain()
+
+
+def test_without_numba_a_plan_says_what_it_would_bring(monkeypatch):
+    monkeypatch.setattr(kernels, "available", lambda: False)
+    monkeypatch.setattr("tinygrad_edu.compiler.explain.available", lambda: False)
+    fast = tinygrad_edu.compile(lambda x: np.sum(np.exp(x) * 2.0))
+    for _ in range(kernels.WARM + 2):
+        fast(np.ones(3))
+    assert "pip install 'tinygrad_edu[jit]' would turn 2 steps" in fast.explain()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'tinygrad_edu\[jit\]'"):
+        tinygrad_edu.compile(lambda x: x, jit=True)(np.ones(3))
+
+
+SOURCE = '''from numba import njit, types
+
+
+@njit(types.void(types.Array(types.float64, 1, "C")), cache=CACHE)
+def kernel(p0):
+    p0[0] = 42.0
+'''
+
+
+def works(source):
+    store._loaded.cache_clear()
+    x = np.zeros(1)
+    store.compiled(source)(x)
+    return x[0] == 42.0
+
+
+def test_a_kernel_is_kept_on_the_disk_and_made_again_if_it_is_broken(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path))
+    assert works(SOURCE)
+    (module,) = tmp_path.glob("kernels/*/kernel.py")
+    (index,) = tmp_path.glob("kernels/*/__pycache__/*.nbi")
+    before = index.read_bytes()
+    assert works(SOURCE)
+    assert index.read_bytes() == before, "compiled a second time"
+    for broken in (module, index):
+        broken.write_bytes(b"broken")
+        assert works(SOURCE)
+    assert module.read_text() == SOURCE
+
+
+def test_a_kernel_needs_no_disk(tmp_path, monkeypatch):
+    (tmp_path / "kernels").write_text("a file where the folder would be")
+    monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path))
+    assert works(SOURCE)
+
+
+@pytest.mark.slow
+def test_processes_that_make_the_same_kernel_at_once_do_not_disturb_each_other(tmp_path):
+    program = (
+        "import numpy as np, tinygrad_edu as te\n"
+        "f = te.compile(lambda x: np.sum(np.tanh(x) * np.exp(x)), jit=True)\n"
+        "print(float(f(np.ones(5)).data))"
+    )
+    environment = {**__import__("os").environ, "TINYGRAD_EDU_CACHE": str(tmp_path)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    answers = {process.communicate()[0] for process in running}
+    assert len(answers) == 1
+    assert all(process.returncode == 0 for process in running)

@@ -1,0 +1,60 @@
+"""Recordings of many scalars that cannot be lifted: they run as a tape."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_edu.compiler.record import Recording
+from tinygrad_edu.compiler.tape import Tape, fits
+
+FEWEST = 1_000  # steps; below, generated code is as fast
+
+
+def can_be_taped(made: Recording) -> bool:
+    """Whether a recording of a forward pass can run as a tape, and gains by it."""
+    return (
+        not made.differentiated
+        and not (made.written or made.guards or made.generators)
+        and len(made.program.steps) >= FEWEST
+        and bool(made.wrt)
+        and fits(made.program)
+    )
+
+
+def taped(made: Recording) -> Recording:
+    """The same recording, with gradients that the tape brings."""
+    return dataclasses.replace(made, gradients={0: list(range(len(made.wrt)))}, taped=True)
+
+
+class TapeRunner:
+    """A tape in the place of generated code; see `Runner`.
+
+    Parameters
+    ----------
+    recording : Recording
+    home : list
+        Where it waits between runs.
+    """
+
+    def __init__(self, recording: Recording, home: list[Any]) -> None:
+        self.recording = recording
+        self.home = home
+        self.tape = Tape(recording.program)
+        self.code = self
+        self.peak = 16 * (self.tape.first + len(self.tape.code))  # two numbers for each slot
+        self.kernels: dict[str, str] = {}
+        self.parts: tuple[Any, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """In the place of code."""
+        return f"a tape of {len(self.tape.code):,} operations of {len(self.tape.table)} kinds, run in one loop"
+
+    def forward(self, feeds: Sequence[Any]) -> list[float]:
+        """The result."""
+        return [self.tape.forward([float(x) for x in feeds])]
+
+    def backward(self, result: int, seed: Any) -> list[float]:
+        """The gradients of the differentiated inputs."""
+        gradients = self.tape.backward(float(seed))
+        return [gradients[i] for i in self.recording.wrt]
