@@ -2,12 +2,12 @@
 """
 # 23. Exploding and vanishing gradients
 
-Going back one step in time multiplies the gradient by the recurrent weights. After many steps that is a power: weights a
-little too small, and nothing arrives; a little too large, and the gradient is as large as you like. Against the first,
-gates help (lesson 25); against the second, a limit on the gradient's norm: clipping.
+Going back one step in time multiplies the gradient by the recurrent weights. After many steps that is a power: weights
+a little too small, and nothing arrives; a little too large, and the gradient is as large as you like. Against the
+first, gates help (lesson 25); against the second, a limit on the gradient's norm: clipping.
 
-**Claim.** Over 50 steps the norm changes by the factor s^50 for recurrent weights s times a rotation: 1e-15 for s = 0.5,
-6e8 for s = 1.5. Training that such gradients break works with `clip_grad_norm_`, all else being equal.
+**Claim.** Over 50 steps the norm changes by the factor s^50 for recurrent weights s times a rotation: 1e-15 for s =
+0.5, 6e8 for s = 1.5. Training that such gradients break works with `clip_grad_norm_`, all else being equal.
 """
 
 # %%
@@ -45,12 +45,14 @@ figure = viz.plot_gradient_flow(named, title="recurrent weights: s times a rotat
 show(figure, "norms.png", "The norm of the gradient by time step: a straight line on this axis is a power.")
 for s, found in linear.items():
     squashed = norms(states(s, squash=True))
-    print(f"s = {s}: the factor over 50 steps is {found[0] / found[-1]:.1e}, with a tanh {squashed[0] / squashed[-1]:.1e}")
+    print(
+        f"s = {s}: the factor over 50 steps is {found[0] / found[-1]:.1e}, with a tanh {squashed[0] / squashed[-1]:.1e}"
+    )
 
 # %% [markdown]
-# A tanh keeps the states in bounds, and its slope takes something off large gradients, but not enough. Here a network of
-# 32 units, its recurrent weights 1.5 times a rotation, learns to add up the last four of 30 numbers; once plainly, and
-# once with the gradient scaled down to a norm of 1 whenever it is longer.
+# A tanh keeps the states in bounds, and its slope takes something off large gradients, but not enough. Here a network
+# of 32 units, its recurrent weights 1.5 times a rotation, learns to add up the last four of 30 numbers; once plainly,
+# and once with the gradient scaled down to a norm of 1 whenever it is longer.
 
 # %%
 steps = full_or_quick(400, 150)
@@ -81,9 +83,13 @@ panels = {
     "norm of the gradient, before clipping": {"plain": plain_norms, "clipped": clipped_norms},
 }
 figure = viz.plot_curves(panels, xlabel="step", log="y")
-show(figure, "clipping.png", "One step with an exploded gradient throws the plain training out; clipping makes it a small one.")
+show(
+    figure,
+    "clipping.png",
+    "Steps with exploded gradients throw the plain training out; clipping makes them small ones.",
+)
 for name, losses, lengths in (("plain", plain, plain_norms), ("clipped", clipped, clipped_norms)):
-    print(f"{name:7}: largest gradient {lengths.max():.1e}, largest loss {losses.max():.1e}, last {losses[-20:].mean():.3f}")
+    print(f"{name:7}: norm up to {lengths.max():.1e}, loss up to {losses.max():.1e}, last {losses[-20:].mean():.3f}")
 
 # %%
 for s, found in linear.items():

@@ -13,22 +13,35 @@ error is about 30 sunspots): Jordan's by about a fifth, Elman's by more than a t
 # %%
 import numpy as np
 
-from tinygrad_edu import Value, nn, viz
+from tinygrad_edu import Value, nn, scope, tanh, viz
 from tinygrad_edu.lesson import full_or_quick, show
 
 # %% [markdown]
-# Elman and Jordan side by side, unrolled over two steps: the loop leaves from h in the one, from y in the other.
+# One unit each over two steps, drawn with single numbers: in Elman's network the first h goes on into the second step,
+# in Jordan's the first y, which is the output v h.
+
 
 # %%
-x = Value([[[0.5], [1.0]]], name="x")
-layer = nn.JordanRNN(1, 2, 1, return_sequences=True, rng=0)
-show(viz.draw(layer(x), gradients=False), "jordan.svg", "Jordan's network over two steps: its output goes back into it.")
-layer = nn.Sequential(nn.ElmanRNN(1, 2, return_sequences=True, rng=0), nn.Dense(2, 1, rng=0))
-show(viz.draw(layer(x), gradients=False), "elman.svg", "Elman's over two steps: the hidden state goes back, the output does not.")
+def unrolled(what_comes_back):
+    """The output after two steps; `what_comes_back` picks from the hidden state and the output."""
+    w, u, v = Value(0.5, name="w"), Value(0.8, name="u"), Value(1.5, name="v")
+    back = 0.0
+    for step, number in enumerate([1.0, -1.0], start=1):
+        with scope(f"step {step}"):
+            h = tanh(w * number + u * back)
+            y = v * h
+            h.name, y.name = f"h{step}", f"y{step}"
+        back = what_comes_back(h, y)
+    return y
+
+
+elman, jordan = unrolled(lambda h, y: h), unrolled(lambda h, y: y)
+show(viz.draw(elman, gradients=False), "elman.svg", "Elman's network over two steps: h1 goes on into the second.")
+show(viz.draw(jordan, gradients=False), "jordan.svg", "Jordan's over two steps: the output y1 goes on into the second.")
 
 # %% [markdown]
-# The data: one number a year, brought to mean 0 and standard deviation 1 by the years up to 1920. The task at each year:
-# the number of the next.
+# The data: one number a year, brought to mean 0 and standard deviation 1 by the years up to 1920. The task at each
+# year: the number of the next.
 
 # %%
 years, numbers = nn.data.sunspots()
@@ -64,7 +77,7 @@ def trained(model, steps):
     return model, errors
 
 
-steps = full_or_quick(200, 120)
+steps = full_or_quick(200, 60)
 rng = np.random.default_rng(0)
 models = {
     "no memory": nn.Sequential(nn.Dense(1, 8, activation="tanh", rng=rng), nn.Dense(8, 1, rng=rng)),

@@ -63,7 +63,7 @@ gru = nn.GRU(2, HIDDEN, rng=1)
 gru.cells[0].bias.data[HIDDEN : 2 * HIDDEN] = 5.0
 plain = nn.ElmanRNN(2, HIDDEN, rng=1)
 
-steps = full_or_quick({"LSTM": 300, "GRU": 300, "plain RNN": 1000}, {"LSTM": 70, "GRU": 75, "plain RNN": 75})
+steps = full_or_quick({"LSTM": 300, "GRU": 300, "plain RNN": 1000}, {"LSTM": 70, "GRU": 75, "plain RNN": 40})
 x_new, bits_new = sequences(400, np.random.default_rng(99))
 right, curves, models = {}, {}, {}
 for name, layer in {"LSTM": lstm, "GRU": gru, "plain RNN": plain}.items():
@@ -82,7 +82,7 @@ show(
 
 # %% [markdown]
 # What the gates do. An LSTM is short enough to write by hand; the numbers are those of the layer. We follow two
-# sequences that differ in the bit only, and look at the memory cell in which they end furthest apart.
+# sequences that differ in the bit only, and look at the memory cell whose input gate opens widest for it.
 
 
 # %%
@@ -104,13 +104,19 @@ def by_hand(cell, x):
 pair = np.repeat(x_new[:1], 2, axis=0)
 pair[:, 0, 0] = [1.0, -1.0]
 (plus, h_plus), (minus, h_minus) = (by_hand(lstm.cells[0], one) for one in pair)
-cell = int(np.argmax(np.abs(plus["cell"][-1] - minus["cell"][-1])))
+cell = int(np.argmax(plus["input gate"][0]))
 panels = {
-    "the cell's state": {"bit +1": plus["cell"][:, cell], "bit -1": minus["cell"][:, cell]},
+    "what the cell holds: tanh(c)": {
+        "bit +1": np.tanh(plus["cell"][:, cell]),
+        "bit -1": np.tanh(minus["cell"][:, cell]),
+    },
     "its gates (bit +1)": {name: plus[name][:, cell] for name in ("input gate", "forget gate", "output gate")},
 }
+figure = viz.plot_curves(panels, xlabel="step")
 show(
-    viz.plot_curves(panels, xlabel="step"), "gates.png", "One memory cell: its input gate opens for the bit to keep; the forget gate, near 1, keeps it."
+    figure,
+    "gates.png",
+    "One memory cell: its input gate opens for the bit and then stays shut; the forget gate keeps it.",
 )
 
 # %%

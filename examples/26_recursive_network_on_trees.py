@@ -33,8 +33,8 @@ print(f"the weight is in the graph {len(shared)} time(s), and used {uses} times"
 
 # %% [markdown]
 # The task: each leaf is a bit, and the root should say whether an odd number of them is 1. Every joint has to work out
-# "one or the other, but not both", which no single neuron can (lesson 7), and has to say it in a way that the next joint
-# can read.
+# "one or the other, but not both", which no single neuron can (lesson 7), and has to say it in a way that the next
+# joint can read.
 
 # %%
 rng = np.random.default_rng(0)
@@ -81,8 +81,8 @@ for step in range(1500):
     optimizer.step()
     losses.append(loss.item())
 smooth = np.convolve(losses, np.ones(25) / 25, mode="valid")
-show(viz.plot_curves({"loss": smooth}, xlabel="step", ylabel="loss (mean of 25 steps)", log="y"), "loss.png",
-     "For a while nothing, then the joint learns 'one or the other', and the loss falls on trees of all sizes.")  # fmt: skip
+figure = viz.plot_curves({"loss": smooth}, xlabel="step", ylabel="loss (mean of 25 steps)", log="y")
+show(figure, "loss.png", "For a while nothing; then the joint learns 'one or the other', for trees of all sizes.")
 
 # %%
 right = {}

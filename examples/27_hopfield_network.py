@@ -2,12 +2,12 @@
 """
 # 27. The Hopfield network: a memory that completes what it is shown
 
-Neurons that are -1 or +1, each joined to each other. Patterns are stored by Hebb's rule: neurons that agree in a pattern
-get a stronger joint. Recall asks one neuron after the other to agree with what it hears from the others; the energy
--1/2 s W s falls or stays at each change, so the network comes to rest, in a pattern if it can.
+Neurons that are -1 or +1, each joined to each other. Patterns are stored by Hebb's rule: neurons that agree in a
+pattern get a stronger joint. Recall asks one neuron after the other to agree with what it hears from the others; the
+energy -1/2 s W s falls or stays at each change, so the network comes to rest, in a pattern if it can.
 
-**Claim.** Three letters of 64 dots come back exactly with 12 dots wrong, and the energy never rises. Random patterns are
-held up to about 0.138 of the number of neurons; with more, recall breaks down.
+**Claim.** Three letters of 64 dots come back exactly with 12 dots wrong, and the energy never rises. Random patterns
+are held up to about 0.138 of the number of neurons; with more, recall breaks down.
 """
 
 # %%
@@ -62,8 +62,8 @@ figure = viz.plot_curves(falls, xlabel="neurons asked", ylabel="energy")
 show(figure, "energy.png", "The energy from three random starts: it falls or stays, until nothing changes any more.")
 
 # %% [markdown]
-# How much fits in? Random patterns, more and more of them in a network of many neurons; each is shown without any fault.
-# Below 0.138 patterns a neuron nearly all dots stay, above it the other patterns pull the state far away.
+# How much fits in? Random patterns, more and more of them in a network of many neurons; each is shown without any
+# fault. Below 0.138 patterns a neuron nearly all dots stay, above it the other patterns pull the state far away.
 
 # %%
 n = full_or_quick(1000, 500)

@@ -5,8 +5,8 @@
 The smallest engine that trains a network is a graph of single numbers. Here every weight, every product and every sum
 is a node of its own, as in Andrej Karpathy's micrograd, whose demo this is: the code differs from his in the imports.
 
-**Claim.** A 2-16-16-1 network of scalar neurons with 337 parameters, trained with the max-margin loss and an L2 penalty,
-puts every one of the points of two moons on the right side: 100 % training accuracy.
+**Claim.** A 2-16-16-1 network of scalar neurons with 337 parameters, trained with the max-margin loss and an L2
+penalty, puts every one of the points of two moons on the right side: 100 % training accuracy.
 """
 
 # %%

@@ -234,7 +234,8 @@ class MLP(Module):
     def forward(self, x: Any) -> Any:
         """One sample: the output Values. A batch, as an array of shape (batch, n_inputs): one Value."""
         if isinstance(x, (np.ndarray, Value)) and x.ndim == 2 and is_plain(x):
-            return array([_as_list(self._sample(row), self) for row in x.tolist()])
+            rows: Any = x
+            return array([_as_list(self._sample(row), self) for row in rows.tolist()])
         return self._sample(x)
 
     def _sample(self, x: Any) -> Any:

@@ -138,6 +138,21 @@ def test_check_verifies_an_expression(capsys):
     assert "PASS" in capsys.readouterr().out
 
 
+def test_check_gives_the_whole_report_as_json(capsys):
+    assert main(["check", "x ** 2", "-i", "x=3", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["verdict"], report["entries"][0]["analytic"]) == ("PASS", 6.0)
+    assert main(["check", "log(x)", "-i", "x=-1", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["entries"][0]["numeric"] is None
+
+
+def test_check_says_what_its_exit_codes_mean(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["check", "--help"])
+    assert stopped.value.code == 0
+    assert "1  a gradient is wrong" in capsys.readouterr().out
+
+
 def test_check_and_draw_take_a_function_of_a_users_module(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine_cli.py").write_text(
         "import numpy as np\n"
@@ -145,13 +160,19 @@ def test_check_and_draw_take_a_function_of_a_users_module(tmp_path, monkeypatch,
         "wrong = elementwise('wrong_cli', np.sin, along=(lambda t, out, x: t * np.cos(x) * 1.001,))\n"
         "def good(x, scale=2.0):\n    return np.sum(np.sin(x) * scale)\n"
         "def bad(x):\n    return np.sum(wrong(x))\n"
-        "def number(x):\n    return 3.0\n",
+        "def number(x):\n    return 3.0\n"
+        "def broken(x):\n    return x.no_such_method()\n",
         encoding="utf-8",
     )
     monkeypatch.chdir(tmp_path)
     assert main(["check", "mine_cli:good", "-i", "x=[1, 2]"]) == 0
     assert main(["check", "mine_cli:bad", "-i", "x=[1, 2]"]) == 1
-    assert "FAIL" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "FAIL" in printed
+    assert "the derivative rule of wrong_cli is wrong" in printed
+    assert f"made at {tmp_path / 'mine_cli.py'}:7: return np.sum(wrong(x))" in printed
+    assert main(["check", "mine_cli:broken", "-i", "x=1"]) == 2
+    assert "mine_cli:broken failed: AttributeError" in capsys.readouterr().err
     assert main(["draw", "mine_cli:good", "-i", "x=[1, 2]", "-i", "scale=3", "-o", "good.svg"]) == 0
     assert main(["check", "mine_cli:number", "-i", "x=1"]) == 2
     assert "expected a Value" in capsys.readouterr().err

@@ -16,6 +16,7 @@ EXTRAS = {
     "io": ("safetensors", "weights as safetensors files"),
     "data": ("pooch", "larger data sets, fetched once"),
     "special": ("scipy", "faster erf, gammaln and digamma on arrays"),
+    "check": ("hypothesis", "gradients tested at drawn inputs, shrunk to the smallest that fails"),
     "sklearn": ("sklearn", "estimators that fit into scikit-learn"),
 }
 

@@ -209,7 +209,7 @@ def _pictures(
     say: Say,
 ) -> None:
     """Draw what was trained into the folder, and enter each picture in `sections`."""
-    draw(_neuron(problem), local=True).render(folder / "neuron.svg")
+    draw(_neuron(problem), edges="local").render(folder / "neuron.svg")
     sections.append(
         Section(
             "One neuron, backwards",

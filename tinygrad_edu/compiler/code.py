@@ -225,7 +225,8 @@ class Code:
                 )
                 given.add(var)
         if p == 0:
-            made = [var for var in [*part.inputs, *(out for step in part.steps for out in step.outs)] if var not in self.static]
+            results = [out for step in part.steps for out in step.outs]
+            made = [var for var in [*part.inputs, *results] if var not in self.static]
             later = {var for other in self.parts[1:] for step in other.steps for var in step.operands}
             later |= {var for other in self.parts[1:] for var in other.outputs}
             self.saved = [var for var in made if var in later]

@@ -24,9 +24,7 @@ PLANS = 16  # how many signatures a function remembers
 VARIANTS = 4  # and how many recordings of each, for other settings and other answers to questions
 
 
-def compile(
-    f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS, jit: bool | None = None
-) -> "Compiled":
+def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS, jit: bool | None = None) -> "Compiled":
     """The same function, recorded at its first call with each signature and run as a plan from then on.
 
     A signature is the shapes and types of the arrays, Values and floats among the arguments, and the values of

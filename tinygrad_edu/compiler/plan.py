@@ -153,7 +153,7 @@ class Plan:
         if self.idle:
             return self.idle.pop()
         if self.recording.taped:
-            return TapeRunner(self.recording, self.idle)
+            return TapeRunner(self.recording, self.idle, self.warmth.jit)
         held = {var: s.data for _, s, var in self._parameters} if self._moves <= MOVES else {}
         return Runner(self.recording, held, self.idle, self.warmth.jit)
 

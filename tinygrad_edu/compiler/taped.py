@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from tinygrad_edu.compiler.kernels.tape import KernelTape
+from tinygrad_edu.compiler.program import Program
 from tinygrad_edu.compiler.record import Recording
 from tinygrad_edu.compiler.tape import Tape, fits
 
@@ -26,6 +28,16 @@ def taped(made: Recording) -> Recording:
     return dataclasses.replace(made, gradients={0: list(range(len(made.wrt)))}, taped=True)
 
 
+def _tape_of(program: Program, jit: bool) -> tuple[Tape, str]:
+    """The tape, and who runs its loops."""
+    if not jit:
+        return Tape(program), "Python"
+    try:
+        return KernelTape(program), "numba"
+    except LookupError as error:
+        return Tape(program), f"Python ({error})"
+
+
 class TapeRunner:
     """A tape in the place of generated code; see `Runner`.
 
@@ -34,12 +46,14 @@ class TapeRunner:
     recording : Recording
     home : list
         Where it waits between runs.
+    jit : bool
+        Whether its loops are compiled by numba, if it can.
     """
 
-    def __init__(self, recording: Recording, home: list[Any]) -> None:
+    def __init__(self, recording: Recording, home: list[Any], jit: bool) -> None:
         self.recording = recording
         self.home = home
-        self.tape = Tape(recording.program)
+        self.tape, self.by = _tape_of(recording.program, jit)
         self.code = self
         self.peak = 16 * (self.tape.first + len(self.tape.code))  # two numbers for each slot
         self.kernels: dict[str, str] = {}
@@ -48,7 +62,8 @@ class TapeRunner:
     @property
     def source(self) -> str:
         """In the place of code."""
-        return f"a tape of {len(self.tape.code):,} operations of {len(self.tape.table)} kinds, run in one loop"
+        tape = self.tape
+        return f"a tape of {len(tape.code):,} operations of {len(tape.table)} kinds, run in one loop by {self.by}"
 
     def forward(self, feeds: Sequence[Any]) -> list[float]:
         """The result."""

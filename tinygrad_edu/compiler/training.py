@@ -288,7 +288,6 @@ class Update:
 
     def _record(self, piece: slice) -> Recording:
         """The rule on some of the numbers; its leaves are those, then what varies, then the state."""
-
         rule, options, varying, names, numbers = self.rule, self.options, self.varying, self.names, self.numbers
 
         def step(x: Any, g: Any, moving: list[float], counts: list[float], *held: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_edu.errors import ShapeError
+from tinygrad_edu.errors import ArgumentError, ShapeError
 from tinygrad_edu.mode import no_grad
 from tinygrad_edu.viz.plots.figures import COLOURS, MARKS, new_figure, saved
 from tinygrad_edu.viz.text import clean
@@ -52,7 +52,9 @@ def plot_boundary(
     Raises
     ------
     ShapeError
-        If `X` is not (points, 2), or `y` has another length.
+        If `X` is not (points, 2), `y` has another length, or there are scores for fewer classes than `y` has.
+    ArgumentError
+        If `predict` cannot be called, or `resolution` is below 2.
 
     Examples
     --------
@@ -67,12 +69,20 @@ def plot_boundary(
             f"plot_boundary draws two features: X must have shape (points, 2) and y (points,), got {points.shape} and "
             f"{labels.shape}"
         )
-    classes = np.unique(labels)
+    if not callable(predict) or resolution < 2:
+        raise ArgumentError(
+            f"plot_boundary: expected a model or function and a resolution of at least 2, got a "
+            f"{type(predict).__name__} and {resolution!r}"
+        )
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.1 * np.where(high > low, high - low, 1.0)
     across, up = (np.linspace(low[k] - margin[k], high[k] + margin[k], resolution) for k in (0, 1))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    decided = _decide(_scores(predict, grid), classes).reshape(resolution, resolution)
+    scores = _scores(predict, grid)
+    scores = scores.reshape(len(scores), -1)
+    classes = _classes(scores, labels)
+    decided = _decide(scores, classes).reshape(resolution, resolution)
+    leads = _leads(scores, decided, len(classes))
 
     figure = new_figure(5.4, 4.6)
     axes = figure.add_subplot(1, 1, 1)
@@ -83,7 +93,7 @@ def plot_boundary(
     axes.imshow(faded[decided], extent=extent, origin="lower", aspect="auto", interpolation="nearest")
     for number in range(len(classes)):
         if 0 < np.count_nonzero(decided == number) < decided.size:
-            axes.contour(across, up, decided == number, levels=[0.5], colors="#333333", linewidths=1.0)
+            axes.contour(across, up, leads[..., number], levels=[0.0], colors="#333333", linewidths=1.0)
     for number, one in enumerate(classes):
         mine = points[labels == one]
         mark, colour = MARKS[number % len(MARKS)], shown[number]
@@ -124,12 +134,40 @@ def _numbers(answer: Any) -> np.ndarray:
     return np.asarray(getattr(answer, "data", answer) if not isinstance(answer, np.ndarray) else answer)
 
 
+def _leads(scores: np.ndarray, decided: np.ndarray, classes: int) -> np.ndarray:
+    """How far each class is ahead of the best other one, shape (up, across, classes): 0 on the line between them."""
+    if _labels(scores):  # nothing between one and the other
+        return np.where(decided[..., None] == np.arange(classes), 0.5, -0.5)
+    if scores.shape[1] == 1:
+        scores = np.concatenate([-scores, scores], axis=1)
+    order = np.sort(scores, axis=1)
+    best, second = order[:, -1:], order[:, -2:-1]
+    return (scores - np.where(scores == best, second, best)).reshape(*decided.shape, -1)
+
+
 def _decide(scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """The position in `classes` of each point's class."""
-    scores = scores.reshape(len(scores), -1)
     if scores.shape[1] > 1:
         return np.asarray(scores.argmax(axis=1))
-    flat = scores[:, 0]
-    if flat.dtype.kind in "iub":  # labels already
-        return np.searchsorted(classes, flat)
-    return (flat > 0).astype(int)
+    return np.searchsorted(classes, scores[:, 0]) if _labels(scores) else (scores[:, 0] > 0).astype(int)
+
+
+def _labels(scores: np.ndarray) -> bool:
+    """Whether a model answers with classes, and no scores."""
+    return scores.shape[1] == 1 and scores.dtype.kind in "iub"
+
+
+def _classes(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """What the classes are called: as in `labels`, and 0, 1, 2, ... where the model knows more of them."""
+    seen = np.unique(labels)
+    if _labels(scores):
+        return np.union1d(seen, scores)
+    known = max(2, scores.shape[1])
+    if len(seen) < known:
+        seen = np.array([-1, 1]) if known == 2 and -1 in seen else np.union1d(seen, np.arange(known))
+    if len(seen) != known:
+        raise ShapeError(
+            f"plot_boundary: the model gives scores for {known} classes, but y has {clean(list(map(str, seen)), 80)}; "
+            "expected labels from 0 to the number of classes - 1"
+        )
+    return seen

@@ -28,6 +28,8 @@ def plot_histograms(
 ) -> "Figure":
     """Histograms over time, a panel a name: each step a column, darkest at its most frequent values, and its median.
 
+    A single step is drawn as an ordinary histogram.
+
     Parameters
     ----------
     arrays : mapping of str to sequence of array
@@ -89,10 +91,15 @@ def plot_histograms(
         counts = np.array([np.histogram(one, edges)[0] for one in finite])
         tints = counts / np.maximum(counts.max(axis=1, keepdims=True), 1)  # of its own step: a wide one would be pale
         axes = figure.add_subplot(rows, columns, number + 1)
-        axes.pcolormesh(_edges(at), edges, tints.T, cmap="Blues", vmin=0.0, rasterized=True)
         medians = [np.median(one) if one.size else np.nan for one in finite]
-        axes.plot(at, medians, color=COLOURS[1], linewidth=1.2)
-        axes.set(xlabel=clean(xlabel))
+        if count == 1:
+            axes.stairs(counts[0], edges, fill=True, color=COLOURS[0])
+            axes.axvline(medians[0], color=COLOURS[1], linewidth=1.2)
+            axes.set(xlabel="value", ylabel="entries")
+        else:
+            axes.pcolormesh(_edges(at), edges, tints.T, cmap="Blues", vmin=0.0, rasterized=True)
+            axes.plot(at, medians, color=COLOURS[1], linewidth=1.2)
+            axes.set(xlabel=clean(xlabel))
         axes.set_title(clean(name, 60), fontsize=10)
         lost = sum(len(one) for one in sequence) - everything.size
         if lost:
@@ -105,7 +112,5 @@ def plot_histograms(
 
 def _edges(at: np.ndarray) -> np.ndarray:
     """Where the column of each step begins and ends."""
-    if len(at) == 1:
-        return np.array([at[0] - 0.5, at[0] + 0.5])
     middles = (at[1:] + at[:-1]) / 2
     return np.concatenate([[2 * at[0] - middles[0]], middles, [2 * at[-1] - middles[-1]]])

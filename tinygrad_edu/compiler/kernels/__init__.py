@@ -9,7 +9,6 @@ from tinygrad_edu.compiler.kernels.fuse import fuse as fuse
 from tinygrad_edu.compiler.kernels.source import may_overwrite as may_overwrite
 from tinygrad_edu.errors import optional_import
 
-
 WARM = 20  # runs of a plan before its kernels are made, unless it was asked for them at once
 
 

@@ -35,6 +35,7 @@ def call_lines(step: Step, code: Space) -> list[str]:
     for var in [*op.outputs, *op.operands]:
         name = code.name(var)
         array = code.static.get(var)
+        key: Any
         shape = loops.shape(shape_axes(op, var), op.nest.shape)
         if var.dtype is None:
             key, text = var, name

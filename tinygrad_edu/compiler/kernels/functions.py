@@ -9,8 +9,18 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
-OPTIONS = {"error_model": "numpy", "nogil": True}
+
+class Apart(Compiler):  # type: ignore[misc]  # numba's
+    """Compiles a function whose arrays never share memory: loops over many of them need no tests for that."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.flags.noalias = True
+
+
+compiled: Any = njit(error_model="numpy", nogil=True)
 
 
 # Written for numba, which takes every name from around a function as a constant.
@@ -33,11 +43,11 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
     taylor = tuple([f(1.0 / math.factorial(k)) for k in range(terms, 1, -1)])
     odd = tuple([f(2.0 / k) for k in range(2 * log_terms + 1, 1, -2)])
 
-    @njit(**OPTIONS)
+    @compiled
     def power_of_two(k: Any) -> Any:
         return i((k + bias) << bits).view(f)
 
-    @njit(**OPTIONS)
+    @compiled
     def split(x: Any) -> Any:
         """`k`, and ``e^r - 1``, where ``x = k log 2 + r``."""
         x = low if x < low else x
@@ -50,13 +60,13 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
             p = p * r + c
         return i(t.view(i) - magic_bits), p * r * r + r
 
-    @njit(**OPTIONS)
+    @compiled
     def exp(x: Any) -> Any:
         k, p = split(x)
         half = k >> i(1)  # 2^k may be out of range where the result is not
         return (p + one) * power_of_two(half) * power_of_two(i(k - half))
 
-    @njit(**OPTIONS)
+    @compiled
     def expm1(x: Any) -> Any:
         k, p = split(x)
         half = k >> i(1)
@@ -65,13 +75,13 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
         large = (p + one) * s * t - one
         return x if x == zero else (large if k > bias else near)
 
-    @njit(**OPTIONS)
+    @compiled
     def tanh(x: Any) -> Any:
         size = abs(x)
         e = expm1(two * (far if size > far else size))
         return f(np.copysign(e / (e + two), x))
 
-    @njit(**OPTIONS)
+    @compiled
     def log(x: Any) -> Any:
         y = f(x * scale if x < tiny else x)
         b = i(y.view(i) + up)
@@ -85,7 +95,7 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
         found = k * log2_high + (k * log2_low + (s * z * p + two * s))
         return found if zero < x < inf else (-inf if x == zero else (nan if x < zero else x))
 
-    @njit(**OPTIONS)
+    @compiled
     def log1p(x: Any) -> Any:
         u = one + x
         d = u - one
@@ -102,7 +112,9 @@ exp_float64, expm1_float64, tanh_float64, log_float64, log1p_float64 = _function
 )
 
 
-@njit(error_model="numpy", nogil=True, fastmath={"reassoc"})
-def plus(x: Any, y: Any) -> Any:
+def _plus(x: Any, y: Any) -> Any:
     """The sum, of which a loop may be split into several running sums."""
     return x + y
+
+
+plus: Any = njit(error_model="numpy", nogil=True, fastmath={"reassoc"})(_plus)

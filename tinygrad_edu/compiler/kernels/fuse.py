@@ -191,4 +191,3 @@ class _Fusion:
                     var = self.views[var].operands[0]
         op = Fused(nest, list(through.values()), operands, outputs)
         return Step(op, tuple(operands), {}, outputs[0], tuple(outputs[1:]))
-

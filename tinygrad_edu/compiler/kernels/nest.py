@@ -6,6 +6,7 @@ kernel ("once"), one for each row ("row"), or one for each entry ("entry"). A re
 row number, which later entries of the same row may use: so a softmax is one kernel, of three loops in each row.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -240,7 +241,7 @@ def _over(whole: list[int], spanned: list[int], reduced: list[int]) -> Over | No
 def _ascending(axes: Iterable[int | None]) -> bool:
     """Whether axes come in the order of the nest, each once."""
     found = [a for a in axes if a is not None]
-    return all(a < b for a, b in zip(found, found[1:], strict=False))
+    return all(a < b for a, b in itertools.pairwise(found))
 
 
 def _settle(nest: Nest) -> bool:

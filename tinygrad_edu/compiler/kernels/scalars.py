@@ -5,6 +5,7 @@ over it can be compiled to vector instructions.
 """
 
 import functools
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,17 +16,18 @@ from tinygrad_edu.kinds import Elementwise
 
 REDUCTIONS = frozenset({"sum", "mean", "max", "min"})
 TYPES = frozenset("?bhilqBHILQfd")  # the types that kernels compute with, by dtype.char
-TWINS = {np.exp: "exp", np.expm1: "expm1", np.log: "log", np.log1p: "log1p", np.tanh: "tanh"}
+TWINS: dict[Any, str] = {np.exp: "exp", np.expm1: "expm1", np.log: "log", np.log1p: "log1p", np.tanh: "tanh"}
 OTHERWISE = frozenset({np.floor_divide})  # numba's answers for infinities are not NumPy's
-WHOLE = frozenset({np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum, np.equal,
-                   np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal})  # and of integers, only these
+WHOLE = frozenset({  # and of integers, only these
+    np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum,
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+})  # fmt: skip
 
 
 @functools.cache
 def _loops() -> dict[Any, dict[str, Any]]:
     """The ufuncs that numba compiles, and for which types."""
-    from numba.np import ufunc_db
-
+    ufunc_db: Any = importlib.import_module("numba.np.ufunc_db")
     return {ufunc: ufunc_db.get_ufunc_info(ufunc) for ufunc in ufunc_db.get_ufuncs()}
 
 
@@ -53,7 +55,7 @@ def signature(step: Step) -> tuple[np.dtype[Any], ...] | None:
     ufunc = step.op.forward
     if not isinstance(ufunc, np.ufunc) or ufunc.nout != 1 or ufunc in OTHERWISE or ufunc not in _loops():
         return None
-    operands = [(type(v.data) if v.role == "constant" else float) if v.dtype is None else v.dtype for v in step.operands]
+    operands = [v.dtype or (type(v.data) if v.role == "constant" else float) for v in step.operands]
     try:
         found = tuple(np.dtype(d) for d in ufunc.resolve_dtypes((*operands, None)))
     except TypeError:
@@ -77,8 +79,9 @@ def expression(step: Step, operands: Sequence[tuple[str, np.dtype[Any] | None]])
         return spelled(step.out.dtype, *operands)
     types = signature(step)
     assert types is not None
-    xs = [text if dtype == wanted else cast(text, wanted) for (text, dtype), wanted in zip(operands, types, strict=False)]
-    ufunc: np.ufunc = step.op.forward
+    pairs = zip(operands, types, strict=False)
+    xs = [text if dtype == wanted else cast(text, wanted) for (text, dtype), wanted in pairs]
+    ufunc: Any = step.op.forward
     twin = TWINS.get(ufunc)
     if twin is not None:
         return f"{twin}_{types[0].name}({xs[0]})"

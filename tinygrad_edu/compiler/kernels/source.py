@@ -3,6 +3,7 @@
 Nothing in it depends on sizes, so kernels are shared by batches of any size, and found again on the disk.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,12 @@ from tinygrad_edu.compiler.kernels.scalars import cast, expression
 from tinygrad_edu.compiler.program import Var
 
 DOUBLE = np.dtype(np.float64)
+HEAD = """import numpy as np
+from numba import njit, types
+from numpy import bool_, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
+
+"""
+OPTIONS = 'nogil=True, error_model="numpy", pipeline_class=Apart'
 ADDING = frozenset({"sum", "mean"})
 START = {"sum": "0.0", "mean": "0.0", "max": "-np.inf", "min": "np.inf"}
 JOIN = {"sum": "plus", "mean": "plus", "max": "np.maximum", "min": "np.minimum"}
@@ -44,7 +51,8 @@ def loops_of(nest: Nest, outputs: Sequence[Var]) -> Loops:
     --------
     Rows of shape (2, 3) in which every operand extends over both axes are one loop; see the tests.
     """
-    accesses = [read.axes for read in nest.reads.values() if not is_number(read.var)] + [nest.axes[var] for var in outputs]
+    accesses = [read.axes for read in nest.reads.values() if not is_number(read.var)]
+    accesses += [nest.axes[var] for var in outputs]
     there = [frozenset(a for a in axes if a is not None) for axes in accesses]
     groups: list[list[int]] = []
     for a in (a for a, size in enumerate(nest.shape) if size != 1):
@@ -58,10 +66,19 @@ def loops_of(nest: Nest, outputs: Sequence[Var]) -> Loops:
 
 @dataclass
 class Stages:
-    """When each step runs: entries in the numbered loop of a row, rows before the loop of that number."""
+    """When each step runs: entries in the numbered loop of a row, rows before the loop of that number.
+
+    Attributes
+    ----------
+    of : dict of int to int
+    crossing : dict of Var to int
+        The entries that a later loop reads, with the loop that makes them.
+    count : int
+        How many loops.
+    """
 
     of: dict[int, int]
-    crossing: dict[Var, int] = field(default_factory=dict)  # entries that a later loop reads, with the loop that makes them
+    crossing: dict[Var, int] = field(default_factory=dict)
     count: int = 0
 
 
@@ -83,9 +100,9 @@ def stages_of(nest: Nest) -> Stages:
             stage[i] = max(stage[i], min(stage[j] for j in readers[i]))
     stages = Stages(stage)
     for i, step in enumerate(nest.steps):
-        if nest.level(nest.axes[step.out]) == "entry" and i not in nest.over:
-            if any(stage[j] > stage[i] for j in readers.get(i, ())):
-                stages.crossing[step.out] = stage[i]
+        entries = nest.level(nest.axes[step.out]) == "entry" and i not in nest.over
+        if entries and any(stage[j] > stage[i] for j in readers.get(i, ())):
+            stages.crossing[step.out] = stage[i]
     loops = [stage[i] for i in range(len(nest.steps)) if _loops(nest, i)]
     stages.count = max(loops, default=-1) + 1
     return stages
@@ -132,23 +149,12 @@ class Writer:
         body = self._body()
         params = {self.slots[var]: var for var in self.op.outputs} | {self.slots[var]: var for var in self.op.operands}
         names = [f"p{slot}" for slot in sorted(params)]
-        text = "\n".join(body)
-        twins = sorted({word for word in _words(text) if word.endswith(("_float32", "_float64")) or word == "plus"})
         written = {self.slots[var] for var in self.op.outputs}
         types = [_type(params[slot], self._dimensions(params[slot]), slot in written) for slot in sorted(params)]
         return "\n".join([
-            "import numpy as np",
-            "from numba import njit, types",
-            "from numpy import bool_, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64",
-            "",
-            *([f"from tinygrad_edu.compiler.kernels.functions import {', '.join(twins)}"] if twins else []),
-            "",
-            "",
-            "def array(dtype, ndim, readonly):",
-            '    return types.Array(dtype, ndim, "C", readonly=readonly)',
-            "",
-            "",
-            f"@njit(types.void({', '.join(types)}), cache=CACHE, nogil=True, error_model=\"numpy\")",
+            HEAD,
+            twins_in(body),
+            f"@njit(types.void({', '.join(types)}), cache=CACHE, {OPTIONS})",
             f"def kernel({', '.join(names)}):",
             *body,
             "",
@@ -168,9 +174,8 @@ class Writer:
         nest, loops = self.nest, self.loops
         inner = range(loops.outer, len(loops.groups))
         lines = [self._bound(g) for g in range(len(loops.groups))]
-        scratch = [g for g in inner]
         for var in self.stages.crossing:
-            size = ", ".join(f"n{g}" for g in scratch)
+            size = ", ".join(f"n{g}" for g in inner)
             lines.append(f"s{self._index(var)} = np.empty(({size},), np.{_name(var.dtype)})")
         for i, step in enumerate(nest.steps):
             over = nest.over.get(i)
@@ -230,10 +235,11 @@ class Writer:
                 if stage == self.stages.of[i] + 1:
                     count = " * ".join(f"n{g}" for g in range(self.loops.outer, len(self.loops.groups)))
                     found = f"r{i} / ({count})" if step.op.name == "mean" else f"r{i}"
+                    assert step.out.dtype is not None
                     lines += self._set(i, cast(found, step.out.dtype))
             elif over == "rows":
                 if level == "row" and stage == self.stages.of[i]:
-                    text, dtype = self._operand(i, 0, lines)
+                    text, _ = self._operand(i, 0, lines)
                     lines.append(f"a{i} = {JOIN[step.op.name]}(a{i}, {cast(text, DOUBLE)})")
             elif over is None and nest.level(nest.axes[step.out]) == level and self.stages.of[i] == stage:
                 lines += self._compute(i, lines)
@@ -261,7 +267,7 @@ class Writer:
             if over is None:
                 lines += self._compute(i, lines, stores)
                 continue
-            text, dtype = self._operand(i, 0, lines)
+            text, _ = self._operand(i, 0, lines)
             join = JOIN[step.op.name]
             if over == "columns":
                 target = f"p{self.slots[step.out]}[{_at(self.loops.spanned(nest.axes[step.out]))}]"
@@ -302,7 +308,7 @@ class Writer:
         read = self.nest.reads[i, j]
         var = read.var
         if is_number(var):
-            return _literal(var)
+            return literal(var)
         if read not in self.text:
             if var.dtype is None:
                 return f"p{self.slots[var]}", None
@@ -340,8 +346,10 @@ def shape_axes(op: Fused, var: Var) -> Axes:
     return next(read.axes for read in op.nest.reads.values() if read.var is var)
 
 
-def _words(text: str) -> set[str]:
-    return set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())
+def twins_in(lines: Sequence[str]) -> str:
+    """The import of the functions of ours that some lines call."""
+    found = sorted(set(re.findall(r"\b(?:\w+_float(?:32|64)|plus)\b", "\n".join(lines))))
+    return f"from tinygrad_edu.compiler.kernels.functions import {', '.join(['Apart', *found])}\n\n"
 
 
 def _at(groups: Sequence[int]) -> str:
@@ -357,14 +365,13 @@ def _type(var: Var, dimensions: int, written: bool) -> str:
     if var.dtype is None:
         return "types.float64"
     name = "types.boolean" if var.dtype.char == "?" else f"types.{var.dtype.name}"
-    return f"array({name}, {dimensions}, {not written})"
+    return f'types.Array({name}, {dimensions}, "C", readonly={not written})'
 
 
-def _literal(var: Var) -> tuple[str, np.dtype[Any] | None]:
+def literal(var: Var) -> tuple[str, np.dtype[Any] | None]:
     """A constant number in the text, and its type."""
     data = np.asarray(var.data).flat[0].item()
     text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(data), repr(data))
     if var.dtype is None:
         return text, None
     return cast(text, var.dtype), var.dtype
-

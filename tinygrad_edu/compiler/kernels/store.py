@@ -33,7 +33,7 @@ def folder() -> Path:
 def compiled(source: str) -> Callable[..., None]:
     """The function `kernel` of a source text, compiled; from the disk if it is there.
 
-    What is broken on the disk is made anew. Where nothing can be written, the kernel is compiled for this process alone.
+    What is broken on the disk is made anew. Where nothing can be written, a kernel is compiled for this process alone.
     """
     return _loaded(hashlib.sha256(f"{_makers()}{source}".encode()).hexdigest()[:24], source)
 
@@ -78,8 +78,10 @@ def _written(place: Path, source: str) -> Path:
 def _imported(key: str, path: Path) -> Callable[..., None]:
     name = f"tinygrad_edu_kernel_{key}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     module.CACHE = True  # type: ignore[attr-defined]  # what the text asks for
+    sys.modules[name] = module  # numba looks it up there when it reads from the disk
     spec.loader.exec_module(module)
     return module.kernel  # type: ignore[no-any-return]  # a function

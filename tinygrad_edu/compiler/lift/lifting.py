@@ -51,6 +51,7 @@ def lift(program: Program) -> Lifted | None:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from tinygrad_edu.compiler.program import Step
     >>> from tinygrad_edu.ops.elementwise import multiply
     >>> xs = [Var("input", (), None, float(i)) for i in range(100)]
@@ -58,8 +59,8 @@ def lift(program: Program) -> Lifted | None:
     >>> lifted = lift(Program(xs, steps, [steps[7].out]))
     >>> [step.op.name for step in lifted.program.steps]
     ['multiply', 'strided']
-    >>> lifted.program.run([list(range(100))])
-    [np.float64(49.0)]
+    >>> float(lifted.program.run([np.arange(100.0)])[0])
+    49.0
     """
     scalar = sum(map(is_scalar_step, program.steps))
     if scalar < FEWEST:
