@@ -18,10 +18,12 @@ from tinygrad_edu.compiler.code import Code, Part
 from tinygrad_edu.compiler.kernels import Fused, fuse, may_overwrite
 from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.errors import MissingDependencyError
+from tinygrad_edu.kinds import elementwise
 from tinygrad_edu.op import REGISTRY
 
 pytest.importorskip("numba")
-from tinygrad_edu.compiler.kernels import functions, store  # noqa: E402  # they import numba
+from tinygrad_edu.compiler.kernels import functions, store  # they import numba
+from tinygrad_edu.compiler.kernels.tape import sources
 
 FLOAT = np.dtype(np.float64)
 
@@ -210,6 +212,7 @@ def test_an_operand_that_does_not_lie_in_a_row_is_read_all_the_same():
 ODD = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, np.inf, -np.inf, np.nan, 1e-310, 1e300, -1e300, 710.0, -746.0, 20.5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arity", [1, 2])
 def test_every_ufunc_of_an_operation_has_numpys_answers_for_odd_numbers(arity):
     every = [op for name in OURS if isinstance((op := REGISTRY[name]).forward, np.ufunc) and op.kind == "elementwise"]
@@ -320,13 +323,13 @@ def test_without_numba_a_plan_says_what_it_would_bring(monkeypatch):
         tinygrad_edu.compile(lambda x: x, jit=True)(np.ones(3))
 
 
-SOURCE = '''from numba import njit, types
+SOURCE = """from numba import njit, types
 
 
 @njit(types.void(types.Array(types.float64, 1, "C")), cache=CACHE)
 def kernel(p0):
     p0[0] = 42.0
-'''
+"""
 
 
 def works(source):
@@ -371,3 +374,49 @@ def test_processes_that_make_the_same_kernel_at_once_do_not_disturb_each_other(t
     answers = {process.communicate()[0] for process in running}
     assert len(answers) == 1
     assert all(process.returncode == 0 for process in running)
+
+
+# -- the tape
+
+
+def recurrence(x, w, steps=400):
+    y = x
+    for _ in range(steps):
+        y = np.tanh(w * y + x) - 0.1 / (2.0 + y**2) + tinygrad_edu.relu(y - 0.1) * 0.01
+    return y
+
+
+def test_a_long_recurrence_runs_as_a_tape_of_numba_with_the_same_results():
+    fast = tinygrad_edu.compile(recurrence, jit=True)
+    for x, w in ((0.3, 1.2), (-0.7, 0.4)):
+        ours, theirs = ([Value(x), Value(w)] for _ in range(2))
+        found, expected = fast(*ours), recurrence(*theirs)
+        found.backward()
+        expected.backward()
+        assert found.item() == pytest.approx(expected.item(), rel=1e-12)
+        assert [v.grad for v in ours] == pytest.approx([v.grad for v in theirs], rel=1e-11)
+    assert "in one loop by numba" in fast.explain()
+
+
+def test_an_operation_that_numba_cannot_compile_leaves_the_tape_to_python():
+    odd = elementwise(
+        "odd_for_numba", lambda x: np.array([float(v) + 1.0 for v in np.ravel(x)]).reshape(np.shape(x))[()],
+        along=(lambda t, out, x: t,), scalar=lambda x: x + 1.0, reads="1",
+    )  # fmt: skip
+    fast = tinygrad_edu.compile(lambda x: odd(recurrence(x, x)), jit=True)
+    x = Value(0.3)
+    assert fast(x).item() == pytest.approx(recurrence(0.3, 0.3) + 1.0)
+    assert "by Python (numba has no odd_for_numba)" in fast.explain()
+
+
+def test_the_tape_of_numba_has_the_numbers_of_every_scalar_operation():
+    refused = []
+    for name in OURS:
+        op = REGISTRY[name]
+        if op.kind != "elementwise" or op.along is None:
+            continue
+        try:
+            sources([op])
+        except LookupError:
+            refused.append(name)
+    assert set(refused) <= {"digamma", "erf", "erfc", "gammaln", "gelu", "ndtr", "sinc"}, "those need SciPy, or more"

@@ -129,7 +129,11 @@ class Compiled:
         arguments = Arguments(args, kwargs)
         plan = self.plans[(current_mode().recording, *arguments.key)][0]
         recording = plan.recording
-        found = graph_of(recording.program, recording.program.outputs[: recording.count], plan.feeds(arguments.leaves))
+        if recording.lifted is None:
+            program, feeds = recording.program, plan.feeds(arguments.leaves)
+        else:
+            program, feeds = recording.lifted.program, recording.lifted.feeds(arguments.leaves)
+        found = graph_of(program, program.outputs[: recording.count], feeds)
         return map_leaves(lambda _, leaf: found[leaf.output] if isinstance(leaf, Place) else leaf, recording.result, "")
 
     def _look_again(self, plan: Plan, arguments: "Arguments") -> None:

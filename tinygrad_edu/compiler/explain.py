@@ -10,6 +10,7 @@ from tinygrad_edu.compiler.code import Code, parts_of
 from tinygrad_edu.compiler.kernels import available
 from tinygrad_edu.compiler.plan import Plan
 from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.compiler.taped import TapeRunner
 from tinygrad_edu.kinds import Elementwise
 from tinygrad_edu.mode import Info
 from tinygrad_edu.op import CONSTANT, LEAF, Node, new
@@ -50,7 +51,7 @@ def explain(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _kernels(plan: Plan, code: Code) -> str:
+def _kernels(plan: Plan, code: Code | TapeRunner) -> str:
     """Which steps run as kernels of numba, or when they will."""
     if not available():
         found = len([step for part in code.parts for step in part.steps if isinstance(step.op, Elementwise)])

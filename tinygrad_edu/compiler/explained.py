@@ -119,7 +119,7 @@ def _hand_on(node: Any, capture: Capture, marks: dict[str, dict[Any, Traced]]) -
 def _program(capture: Capture, inputs: list[Traced]) -> tuple[dict[Node, Var], Program]:
     vars: dict[Node, Var] = {}
 
-    def var_of(node: Traced) -> Var:
+    def var_of(node: Node) -> Var:
         if node not in vars:
             data = node.data
             role: Any = "result" if node.parents else "input" if node in taken else "constant"

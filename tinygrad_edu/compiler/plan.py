@@ -49,7 +49,7 @@ class Plan:
         self.recording = recording
         self.warmth = Warmth(jit)
         self.op = Result(name)
-        self.idle: list[Any] = []
+        self.idle: list[Runner | TapeRunner] = []
         self.compare: Callable[..., None] | None = None
         self.first: Program | None = None
         self.scalar: Recording | None = None

@@ -53,7 +53,7 @@ class Recording:
         Whether gradients were wanted.
     floats : set of int
         The results that are Python floats, whatever the program computes them as.
-    lifted : Lifted, optional
+    lifted : LiftedCall, optional
         How scalars became arrays, if they did.
     taped : bool
         Whether it runs as a tape: many scalars that cannot be lifted.

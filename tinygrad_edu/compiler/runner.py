@@ -24,7 +24,7 @@ class Runner:
         Whether it runs kernels of numba.
     """
 
-    def __init__(self, recording: Recording, held: Mapping[Var, Any], home: list["Runner"], jit: bool) -> None:
+    def __init__(self, recording: Recording, held: Mapping[Var, Any], home: list[Any], jit: bool) -> None:
         self.recording = recording
         self.home = home
         before = len(recording.program.outputs) - sum(

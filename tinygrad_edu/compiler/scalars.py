@@ -1,6 +1,6 @@
 """A training step of scalar parameters: lifted into arrays, and its gradients given back one number each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ class NumberGradients:
         steps = [*forward.steps, *backward.steps]
         joined = Part("gradients", forward.inputs, steps, [*forward.outputs, *backward.outputs])
         self.warmth = Warmth(None)
-        self.write = lambda jit: Code([joined], {}, {}, jit=jit)
+        self.write: Callable[[bool], Code] = lambda jit: Code([joined], {}, {}, jit=jit)
         self.code = self.write(False)
 
     def run(self, leaves: Sequence[Any]) -> Any:

@@ -182,7 +182,7 @@ class _Gradients:
         self.shared = [(i, var) for i, var in enumerate(backward.outputs) if var in twice]
         into = {var: flat.grads[i] for i, var in enumerate(backward.outputs) if var not in twice}
         self.warmth = Warmth(None)
-        self.write = lambda jit: Code([joined], held, into, jit=jit)
+        self.write: Callable[[bool], Code] = lambda jit: Code([joined], held, into, jit=jit)
         self.code = self.write(self.warmth.jit)
         self.fed = [s for var, s in zip(program.inputs, recording.sources, strict=True) if var not in held]
         self.count = count

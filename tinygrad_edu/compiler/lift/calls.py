@@ -1,12 +1,13 @@
 """From a call of scalars to a recording of arrays: recorded forward, lifted, and then differentiated as arrays."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.compiler.lift.lifting import Lifted, lift
-from tinygrad_edu.compiler.program import Var
+from tinygrad_edu.compiler.program import Program, Var
 from tinygrad_edu.compiler.record import Packed, Recording, record_call
 from tinygrad_edu.mode import current_mode
 from tinygrad_edu.value import Value
@@ -46,8 +47,25 @@ def lifted_recording(made: Recording, leaves: Sequence[Any], differentiate: bool
     found.sources = [sources[s] if s.__class__ is int else s for s in found.sources]
     found.result, found.environment = made.result, made.environment
     found.floats = frozenset(i for i, var in enumerate(made.program.outputs) if var.dtype is None)
-    found.lifted = lifted
+    found.lifted = LiftedCall(lifted, sources)
     return found
+
+
+@dataclass(frozen=True)
+class LiftedCall:
+    """A lifted program, and where each of its inputs is read."""
+
+    lifted: Lifted
+    sources: list[Any]
+
+    @property
+    def program(self) -> Program:
+        """The arrays that took the place of scalars, before any pass."""
+        return self.lifted.program
+
+    def feeds(self, leaves: Sequence[Any]) -> list[Any]:
+        """The inputs of the program for these arguments."""
+        return [s.read(leaves) if isinstance(s, Packed) else _data(s, leaves) for s in self.sources]
 
 
 class _Replayed:
@@ -71,6 +89,7 @@ class _Replayed:
             xs = [read(var) for var in step.operands]
             call = [xs] if step.op.variadic else xs
             known[step.out] = step.op(*call, **step.params)
+            known[step.out].name = step.out.name
         return [read(var) for var in program.outputs]
 
 

@@ -49,7 +49,8 @@ class Emitter:
     def __init__(self, program: Program, grouping: Grouping) -> None:
         self.scalar = program
         self.grouping = grouping
-        self.packed = Var("input", (len(grouping.inputs.members),), FLOAT, _packed_data(grouping.inputs))
+        members = grouping.inputs.members
+        self.packed = Var("input", (len(members),), FLOAT, _packed_data(grouping.inputs), count_text(len(members)))
         others = [var for var in program.inputs if var not in set(grouping.inputs.members)]
         self.program = Program([self.packed, *others])
         self.arrays: dict[Source, Var] = {grouping.inputs: self.packed}
@@ -68,6 +69,7 @@ class Emitter:
                 self._keep(item)
             elif item not in self.fused:
                 self.arrays[item] = self._sum(item) if item.op is None else self._elementwise(item)
+                self.arrays[item].name = self._says(item)
         self.program.outputs = [self.scalar_of(var) for var in self.scalar.outputs]
         return self.program
 
@@ -103,6 +105,13 @@ class Emitter:
         return self.read(Part(place.source, np.array(place.position), Affine(place.position, ())))
 
     # -- groups
+
+    def _says(self, group: Group) -> str | None:
+        """What a group is called: how many scalars it stands for, and what they were; nothing for a single one."""
+        count = len(group.members)
+        if group.op is not None:
+            return f"{count_text(count)}: {group.op.symbol}" if count > 1 else None
+        return f"{count_text(count)}: sum of {sum(run.count for run in group.runs):,}"
 
     def _elementwise(self, group: Group) -> Var:
         shape, parts = self.parts(group.runs, len(group.members))
@@ -255,6 +264,11 @@ class Emitter:
             if reads_each_once(shape, Affine(affine.start, strides)):
                 return self.step(strided, [array], shape, start=affine.start, shape=shape, strides=strides)
         return self.step(gather, [array], shape, index=at)
+
+
+def count_text(count: int) -> str:
+    """How many scalars."""
+    return f"{count:,} scalar{'s' if count > 1 else ''}"
 
 
 def _constant(numbers: Any) -> Var:

@@ -135,7 +135,7 @@ def contract(g: Any, y: Any, from_: str, with_: str, to: str) -> Any:
     return np.transpose(np.reshape(product, [sizes[a] for a in made]), [made.index(a) for a in to])
 
 
-ordered_dot = general(
+ordered_dot: Any = general(
     "ordered_dot", _ordered_dot,
     pull=(
         lambda g, out, start, x, y, axes: g,
