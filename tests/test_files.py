@@ -16,6 +16,11 @@ def test_a_file_that_is_there_stays_unless_asked(tmp_path):
     assert write_whole(path, b"new", overwrite=True).read_bytes() == b"new"
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere to write a\.svg into"):
+        write_whole(tmp_path / "nowhere" / "a.svg", b"new")
+
+
 def test_a_file_that_somebody_else_writes_meanwhile_stays(tmp_path):
     path = tmp_path / "a"
     with pytest.raises(OutputExistsError):

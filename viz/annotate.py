@@ -7,8 +7,8 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.viz.facts.chain import Contribution, Facts, local_derivative, plain, stretched
-from tinygrad_edu.viz.facts.paths import Path
-from tinygrad_edu.viz.facts.rules import UPSTREAM, local_symbols
+from tinygrad_edu.viz.facts.paths import Path, Paths
+from tinygrad_edu.viz.facts.rules import local_symbols, takes_upstream
 from tinygrad_edu.viz.overlays.marks import Mark, Overlay
 from tinygrad_edu.viz.picture import Line
 from tinygrad_edu.viz.text import clean, few_numbers, shape_text
@@ -157,13 +157,13 @@ def _product(one: Contribution) -> list[str]:
         return [
             f"{few_numbers(one.upstream)} × {f'({factor})' if factor[0] == '-' else factor} = {few_numbers(one.amount)}"
         ]
-    symbols = local_symbols(one.consumer, one.index, _own_name)
+    symbols = local_symbols(one.consumer, one.index, _own_name, "upstream")
     if local is not None:
         factor = symbols if symbols and len(symbols) <= 12 else "local"
         rule = f"upstream × {f'({factor})' if ' ' in factor else factor}"
     else:
-        rule = UPSTREAM.sub("upstream", symbols) if UPSTREAM.search(symbols) else f"upstream × ({symbols or 'local'})"
-    rule = clean(rule, 30)
+        rule = symbols if symbols and takes_upstream(one.consumer, one.index) else f"upstream × ({symbols or 'local'})"
+    rule = clean(rule, 34)
     if one.summed:
         return [
             rule,
@@ -187,7 +187,7 @@ def _largest(data: Any) -> float:
 
 def _lit(nodes: Sequence[Any], highlight: Any) -> set[Use]:
     """The highlighted uses: those on a path, or on every path from a value to a root."""
-    several = list(highlight) if isinstance(highlight, (list, tuple)) else [highlight]
+    several = list(highlight) if isinstance(highlight, (list, tuple, Paths)) else [highlight]
     found: set[Use] = set()
     values = []
     for one in several:
@@ -197,7 +197,7 @@ def _lit(nodes: Sequence[Any], highlight: Any) -> set[Use]:
             values.append(one)
         else:
             raise ArgumentError(
-                f"highlight takes a Value, a path of viz.paths(loss, w), or several of them, got {type(one).__name__}"
+                f"highlight takes a Value, paths of viz.paths(loss, w), or several of them, got {type(one).__name__}"
             )
     reach = set(values)
     for node in nodes:

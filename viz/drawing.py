@@ -166,7 +166,7 @@ def draw(
         upstream × local = contribution, with wider edges where it is larger and the sum of a value's several uses.
         Contributions are those of a backward pass from `root`, seeded with its own gradient (1 if it has none).
         Axes that broadcasting stretches are named in any case.
-    highlight : Value, a path of `viz.paths`, or several
+    highlight : Value, a path of `viz.paths` or all of them, or several
         The edges from there to the root are drawn solid and wide, all others dashed.
     overlay : {None, "health", "verdicts", "time", "memory"} or dict
         Say of each value: whether its gradient is dead, saturated, vanishing, exploding or NaN, and why; what the

@@ -73,7 +73,8 @@ def report(
     for heading, figure in (figures or {}).items():
         rooms.append((clean(heading, 120), _figure(figure, heading)))
     if graph is not None:
-        picture = draw(graph, detail="layer", direction="TB", renderer="builtin").svg()
+        known = getattr(graph, "grad", None) is not None
+        picture = draw(graph, detail="layer", direction="TB", gradients=known, renderer="builtin").svg()
         rooms.append(("The graph, layer by layer", f"<figure>{picture}</figure>"))
     if model is not None:
         rooms.append(("The model", f"<pre>{escape(str(model.summary()))}</pre>"))
@@ -114,6 +115,9 @@ class Report:
             If something is there and `overwrite` is false.
         """
         return write_whole(path, self.html.encode(), overwrite)
+
+    def __repr__(self) -> str:
+        return f"<Report of {len(self.html):,} characters; .save(path) writes it>"
 
     def _repr_html_(self) -> str:
         return (

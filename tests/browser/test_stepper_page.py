@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from tinygrad_edu import Value, nn
+from tinygrad_edu import Value, nn, softmax
+from tinygrad_edu.graph import topological
 from tinygrad_edu.viz.stepping.page import stepper
 
 pytestmark = pytest.mark.slow
@@ -57,6 +58,26 @@ def test_a_neuron_step_by_step(visit, tmp_path):
     assert all(row[5] == "✓ agrees" for row in seen["end"] if row[3] not in ("none needed",))
 
 
+def read(text):
+    """The numbers that a cell shows."""
+    return [float(x) for x in re.findall(r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?|nan|inf", text)]
+
+
+@pytest.mark.parametrize("make", [lambda: neuron()[0], network], ids=["neuron", "network"])
+def test_every_number_in_the_table_is_the_engine_s(visit, tmp_path, make):
+    loss = make()
+    seen = visit("stepper.mjs", stepper(loss).save(tmp_path / "page.html"))
+    loss.backward()
+    for node, (name, _, value, gradient, difference, _) in zip(topological(loss), seen["end"], strict=True):
+        for text, numbers in ((value, node.data), (gradient, node.grad), (difference, node.grad)):
+            if numbers is None:
+                assert read(text) == [], name
+            else:
+                shown = read(text)
+                assert shown, name
+                np.testing.assert_allclose(shown, np.ravel(numbers)[: len(shown)], rtol=6e-4, atol=1e-8, err_msg=name)
+
+
 def test_a_changed_number_gives_what_the_engine_gives(visit, tmp_path):
     loss, _ = neuron()
     seen = visit("stepper.mjs", stepper(loss).save(tmp_path / "neuron.html"), set=1.5)
@@ -79,7 +100,37 @@ def test_a_network_of_arrays_on_a_phone_and_in_the_dark(visit, tmp_path, width, 
     assert seen["wide"] <= 0, "the page itself does not scroll sideways"
     dim = sum(map(int, re.findall(r"\d+", seen["background"])[:3])) < 200
     assert dim == dark
-    assert any("Un-broadcasting for bias" in head for head, _ in seen["heads"])
+    assert any("Un-broadcasting for layer0.bias" in head for head, _ in seen["heads"])
+    assert any("layer1.weight" in lines for _, lines in seen["heads"]), "two layers, two names"
+
+
+def test_the_rule_of_a_matrix_product_and_a_softmax_stands_in_symbols_and_numbers(visit, tmp_path):
+    x, w = Value([[1.0, 2.0]], name="x"), Value([[3.0, 4.0], [-1.0, 0.5]], name="w")
+    y = x @ w
+    y.name = "y"
+    p = softmax(y)
+    p.name = "p"
+    loss = (p * np.array([[1.0, 0.0]])).sum()
+    loss.name = "loss"
+    seen = visit("stepper.mjs", stepper(loss).save(tmp_path / "page.html"))
+    told = "\n".join(lines for _, lines in seen["heads"])
+    loss.backward()
+    s, g, gx = p.data[0, 0], y.grad[0], x.grad[0, 0]
+    assert "y[0,0] = 1 × 3 + 2 × (-1) = 1" in told
+    assert f"dloss/dy[0,0] = Σ upstream × local = 1 × {s * (1 - s):.4g} + 0 × ({-s * (1 - s):.4g}) = {g[0]:.4g}" in told
+    assert "dloss/dx gets dloss/dy @ w.T" in told
+    assert f"dloss/dx[0,0] = Σ upstream × local = {g[0]:.4g} × 3 + ({g[1]:.4g}) × 4 = {gx:.4g}" in told
+
+
+def test_a_large_graph_opens_folded_around_its_result(visit, tmp_path):
+    model = nn.MLP(2, [4, 4, 1], rng=0)
+    loss = (model([Value(1.0, name="x1"), Value(2.0, name="x2")]) - 1.0) ** 2
+    seen = visit("large.mjs", stepper(loss).save(tmp_path / "page.html"))
+    assert seen["errors"] == []
+    assert seen["overview"] == ["layer0", "layer1", "layer2"]
+    assert "L" in seen["first"]
+    assert len(seen["first"]) < 5
+    assert seen["wide"] <= 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from tinygrad_edu import Value, scope
 from tinygrad_edu.errors import ArgumentError
-from tinygrad_edu.graph import leaves
+from tinygrad_edu.graph import leaves, topological
 from tinygrad_edu.viz import draw, paths
 
 
@@ -109,6 +109,12 @@ def test_highlighting_a_path_lights_one_way_only(two_uses):
     for path in found:
         lit = [edge for edge in edges_from(draw(two_uses, highlight=path), "a") if edge.tone == "lit"]
         assert len(lit) == 1
+
+
+def test_all_paths_together_light_what_their_start_lights(two_uses):
+    a = next(node for node in topological(two_uses) if node.name == "a")
+    every, start = (draw(two_uses, highlight=one, renderer="builtin").svg() for one in (paths(two_uses, a), a))
+    assert every == start
 
 
 def test_what_is_highlighted_differs_without_colour(two_uses):

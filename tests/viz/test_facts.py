@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_edu import Value
+from tinygrad_edu import Value, nn, scope
 from tinygrad_edu.errors import ArgumentError, ShapeError
 from tinygrad_edu.graph import leaves, topological
 from tinygrad_edu.viz import explain, paths
@@ -225,6 +225,30 @@ def test_names_are_different_for_different_nodes():
     c = a * b + 1.0
     names = Names(topological(c), c)
     assert [names[node] for node in (a, b, c)] == ["w", "w'", "L"]
+
+
+def test_weights_of_the_same_name_are_told_apart_by_their_layers():
+    model = nn.MLP(1, [2, 1], rng=0)
+    loss = model([Value(1.0, name="x")])
+    names = Names(topological(loss), loss)
+    assert {names[one] for one in model.parameters()} == {
+        "layer0.neuron0.w0", "layer0.neuron0.b", "layer0.neuron1.w0", "layer0.neuron1.b",
+        "layer1.neuron0.b", "layer1.neuron0.w0", "w1",
+    }  # fmt: skip
+    with scope("one"):
+        a = Value(2.0, name="w") * 3.0
+    with scope("two"):
+        b = a * Value(2.0, name="w")
+    assert [name for name in Names(topological(b), b).of.values() if "w" in name] == ["one.w", "two.w"]
+
+
+def test_an_operand_may_be_called_g_as_rules_call_the_incoming_gradient():
+    g, w = Value([[1.0, 2.0]], name="g"), Value([[3.0], [4.0]], name="x")
+    loss = (g @ w).sum()
+    assert "dL/dx = g.T @ dL/dv1 = [1, 2]" in str(explain(loss, w))
+    assert "dL/dg = dL/dv1 @ x.T = [3, 4]" in str(explain(loss, g))
+    loss = np.einsum("ij,jk->", g, w)
+    assert "dL/dx = einsum of dL/dL with the other operands = [1, 2]" in str(explain(loss, w))
 
 
 @pytest.mark.parametrize(

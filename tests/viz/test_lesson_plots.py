@@ -101,8 +101,12 @@ def test_each_column_is_the_histogram_of_its_step():
     assert (list(median.get_xdata()), list(median.get_ydata())) == ([1, 2, 4], [0.0, 1.0, 1.5])
 
 
-def test_one_step_is_enough():
+def test_one_step_is_enough_and_a_plain_histogram():
     assert len(plot_histograms({"a": [[1.0, 2.0]], "b": [3.0]}).axes) == 2
+    (axes,) = plot_histograms({"a": [[1.0, 1.0, 2.0, 4.0]]}, bins=3).axes
+    (bars,) = axes.patches
+    assert list(bars.get_data().values) == [2, 1, 1]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("value", "entries")
 
 
 def test_entries_that_are_not_finite_are_left_out_and_counted():

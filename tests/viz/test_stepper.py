@@ -101,6 +101,8 @@ def test_infinite_and_missing_numbers_are_written_down():
         data = viz.stepper(1.0 / x).data
     numbers = [vars[1] for vars in data["vars"]]
     assert ["inf"] in numbers
+    with np.errstate(all="ignore"):
+        assert viz.stepper(np.log(Value(-1.0))).data["after"] == "nan"
 
 
 @pytest.mark.parametrize(
@@ -124,10 +126,20 @@ def test_a_large_graph_a_strange_rate_and_a_result_without_a_graph_are_refused()
         viz.stepper(y)
     with pytest.raises(ArgumentError, match="rate"):
         viz.stepper(x * x, rate=-1)
+    with pytest.raises(ArgumentError, match="rate"):
+        viz.stepper(x * x, rate=float("inf"))
     with no_grad():
         dead = x * x
-    with pytest.raises(ArgumentError, match="nothing differentiable"):
-        viz.stepper(dead)
+    for root in (dead, x):
+        with pytest.raises(ArgumentError, match="from nothing differentiable"):
+            viz.stepper(root)
+
+
+def test_a_result_may_be_an_array_of_one_number():
+    w = Value([[3.0]], name="w")
+    data = viz.stepper(w**2, rate=0.1).data
+    assert data["after"] == pytest.approx((3.0 - 0.1 * 6.0) ** 2)
+    assert data["nodes"][0]["differences"] == pytest.approx([6.0])
 
 
 def test_a_graph_too_large_to_draw_whole_is_shown_around_the_current_node():
@@ -135,3 +147,17 @@ def test_a_graph_too_large_to_draw_whole_is_shown_around_the_current_node():
     data = viz.stepper((model([Value(1.0), Value(2.0)]) - 1.0) ** 2).data
     assert data["picture"] is None
     assert len(data["nodes"]) > 70
+
+
+def test_above_the_neighbourhood_stands_the_whole_graph_folded_unless_it_does_not_fold():
+    model = nn.MLP(2, [4, 4, 1], rng=0)
+    page = viz.stepper((model([Value(1.0), Value(2.0)]) - 1.0) ** 2)
+    assert "layer1" in page.html.split('<details id="overview">')[1].split("</details>")[0]
+    assert '<details id="overview">' not in viz.stepper(scalars()).html
+    assert len(page.html) < 150_000
+
+
+def test_an_array_that_holds_a_condition_is_marked_since_it_does_not_follow_its_inputs():
+    x = Value([1.0, -2.0], name="x")
+    nodes = viz.stepper(np.where(x > 0, x, x * x).sum()).data["nodes"]
+    assert [node["name"] for node in nodes if node.get("condition")] == ["v1"]

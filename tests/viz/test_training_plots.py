@@ -82,9 +82,40 @@ def test_labels_may_be_any_numbers(labels):
 def test_the_map_says_what_the_classifier_says():
     from tinygrad_edu.viz.plots.boundary import _decide
 
-    assert list(_decide(np.array([-2.0, 3.0]), np.array([-1, 1]))) == [0, 1]
+    assert list(_decide(np.array([[-2.0], [3.0]]), np.array([-1, 1]))) == [0, 1]
     assert list(_decide(np.array([[1.0, 2.0, 0.0]]), np.array([0, 1, 2]))) == [1]
-    assert list(_decide(np.array([7, 3]), np.array([3, 7]))) == [1, 0]
+    assert list(_decide(np.array([[7], [3]]), np.array([3, 7]))) == [1, 0]
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_the_line_between_two_classes_is_where_their_scores_are_equal_and_no_staircase(columns):
+    from matplotlib.contour import ContourSet
+
+    def slope(x):
+        score = x[:, 0] - 0.3 * x[:, 1] - 0.11
+        return score if columns == 1 else np.stack([-score, score], axis=1)
+
+    axes = plot_boundary(slope, POINTS, [0, 1, 1, 0], resolution=12).axes[0]
+    lines = [line for line in axes.collections if isinstance(line, ContourSet)]
+    drawn = np.concatenate([line.get_paths()[0].vertices for line in lines])
+    assert len(drawn) > 10
+    np.testing.assert_allclose(drawn[:, 0] - 0.3 * drawn[:, 1], 0.11, atol=1e-9)
+
+
+def test_a_class_that_the_data_lack_is_on_the_map():
+    five = plot_boundary(lambda x: x[:, :1] * np.arange(5.0), POINTS, [0, 3, 3, 0], resolution=5)
+    assert [text.get_text() for text in five.axes[0].get_legend().get_texts()] == [f"class {k}" for k in range(5)]
+    new = plot_boundary(lambda x: (x[:, 0] > 0) * 7, POINTS, [0, 1, 1, 0], resolution=5)
+    assert [text.get_text() for text in new.axes[0].get_legend().get_texts()] == ["class 0", "class 1", "class 7"]
+
+
+def test_what_cannot_be_mapped_is_refused():
+    with pytest.raises(ShapeError, match="scores for 2 classes, but y has"):
+        plot_boundary(lambda x: x[:, 0], POINTS, [0, 1, 2, 0])
+    with pytest.raises(ArgumentError, match="resolution of at least 2"):
+        plot_boundary(lambda x: x[:, 0], POINTS, [0, 1, 1, 0], resolution=1)
+    with pytest.raises(ArgumentError, match="expected a model"):
+        plot_boundary([1.0], POINTS, [0, 1, 1, 0])
 
 
 def test_the_model_records_no_graph_while_it_is_asked():

@@ -64,6 +64,9 @@ class Museum:
         """
         return write_whole(path, self.html.encode(), overwrite)
 
+    def __repr__(self) -> str:
+        return f"<Museum of {len(self.exhibits)} exhibits; .save(path) writes it>"
+
     def _repr_html_(self) -> str:
         return (
             f'<iframe title="The bug museum" srcdoc="{escape(self.html)}" sandbox="" '

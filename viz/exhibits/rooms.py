@@ -103,7 +103,7 @@ def _one_weight() -> Any:
 
 def _sum_of_squares() -> Any:
     x = Value(np.array([1.0, 2.0]), name="x")
-    square = np.square(x)
+    square: Any = np.square(x)
     square.name = "x²"
     loss = np.sum(square)
     loss.name = "L"

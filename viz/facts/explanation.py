@@ -7,7 +7,7 @@ from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.viz.facts.chain import Contribution, Facts
 from tinygrad_edu.viz.facts.latex import derivative_latex, name_latex, words_latex
 from tinygrad_edu.viz.facts.paths import leading
-from tinygrad_edu.viz.facts.rules import OPERANDS, UPSTREAM, Names, expression, is_map, local_symbols
+from tinygrad_edu.viz.facts.rules import OPERANDS, Names, expression, local_symbols, takes_upstream
 from tinygrad_edu.viz.text import clean, few_numbers
 
 FEW = 2  # numbers shown of an array
@@ -169,12 +169,12 @@ def _term(one: Contribution, names: Names, loss: str) -> Term:
     consumer = one.consumer
     upstream = _slope(loss, names[consumer])
     reads = _reads(consumer, one.index)
-    local = local_symbols(consumer, one.index, names.__getitem__)
+    local = local_symbols(consumer, one.index, names.__getitem__, upstream)
     letters = {} if consumer.op.variadic else _letters(consumer, names)
     fraction = _d(loss, names[consumer])
     factor = derivative_latex(reads, letters, fraction)
-    if is_map(consumer) and UPSTREAM.search(reads):
-        symbols, latex = UPSTREAM.sub(lambda _: upstream, local), factor
+    if takes_upstream(consumer, one.index):
+        symbols, latex = local, factor
     else:
         symbols = f"{upstream} · {_bracketed(local)}"
         latex = rf"{fraction} \cdot " + (factor if _bracketed(local) == local else rf"\left({factor}\right)")

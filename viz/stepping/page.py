@@ -14,17 +14,19 @@ from tinygrad_edu.compiler.explained import explained
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import topological
+from tinygrad_edu.viz.drawing import draw
 from tinygrad_edu.viz.facts.rules import expression
 from tinygrad_edu.viz.layered.layout import Layout, lay_out
 from tinygrad_edu.viz.picture import Box, Edge, Line, Picture
 from tinygrad_edu.viz.stepping.sheet import Sheet
 from tinygrad_edu.viz.stepping.story import Story
 from tinygrad_edu.viz.svg import curve
-from tinygrad_edu.viz.text import clean
+from tinygrad_edu.viz.text import clean, shape_text
 
 MOST_NODES = 1_500
 MOST_ENTRIES = 20_000
-DRAWN = 70  # nodes; above, the page shows the neighbourhood of the current one
+DRAWN = 70  # nodes; above, the page shows the neighbourhood of the current one, and a folded picture of the whole
+MOST_OVERVIEW = 150_000  # characters; a graph without scopes or repetition does not fold, and has no such picture
 SCRIPTS = ("numbers.js", "graph.js", "words.js", "predict.js", "page.js")
 
 
@@ -71,11 +73,11 @@ def stepper(root: Any, *, title: str | None = None, rate: float = 0.1) -> "Stepp
             f"{MOST_ENTRIES:,} can be stepped through. Take one sample instead of a batch, or a smaller network; "
             "viz.draw folds large graphs into a picture"
         )
-    if root.op.terminal and not root.is_leaf:
+    if not root.parents or root.op.terminal:
         raise ArgumentError(
-            "stepper: this value depends on nothing differentiable: build it from Values outside no_grad()"
+            "stepper: this value was computed from nothing differentiable: build it from Values outside no_grad()"
         )
-    if not isinstance(rate, (int, float)) or not rate > 0:
+    if not isinstance(rate, (int, float)) or not 0 < rate < float("inf"):
         raise ArgumentError(f"stepper: rate must be a positive number, got {rate!r}")
     return Stepper(root, title, float(rate))
 
@@ -95,7 +97,7 @@ class Stepper:
         story = Story(root, found, sheet, rate)
         self.title = clean(title or "Backpropagation, step by step", 120)
         self.data: dict[str, Any] = {**story.as_json(), **sheet.as_json(), "picture": _picture(story)}
-        self.html = _page(self.title, self.data)
+        self.html = _page(self.title, self.data, "" if self.data["picture"] else _overview(root))
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Write the page.
@@ -117,7 +119,7 @@ class Stepper:
         return f"<Stepper of {len(self.data['nodes'])} nodes, {len(self.data['events'])} steps; .save(path) writes it>"
 
 
-def _page(title: str, data: dict[str, Any]) -> str:
+def _page(title: str, data: dict[str, Any], overview: str) -> str:
     files = resources.files("tinygrad_edu.viz") / "static" / "stepper"
     text = {name: (files / name).read_text("utf-8") for name in ("page.html", "style.css", *SCRIPTS)}
     safe = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
@@ -126,8 +128,18 @@ def _page(title: str, data: dict[str, Any]) -> str:
         "STYLE": text["style.css"],
         "SCRIPT": "\n".join(text[name] for name in SCRIPTS),
         "DATA": safe,
+        "OVERVIEW": overview,
     }
     return re.sub("%%([A-Z]+)%%", lambda mark: content[mark[1]], text["page.html"])
+
+
+def _overview(root: Any) -> str:
+    """The whole graph by layers, to unfold above the neighbourhood of a node."""
+    svg = draw(root, detail="layer", gradients=False, renderer="builtin").svg()
+    if len(svg) > MOST_OVERVIEW:
+        return ""
+    svg = svg[svg.index("<svg") :]
+    return f'<details id="overview"><summary>the whole graph, by layers</summary><div>{svg}</div></details>'
 
 
 def _picture(story: Story) -> dict[str, Any] | None:
@@ -137,7 +149,7 @@ def _picture(story: Story) -> dict[str, Any] | None:
     boxes, edges = [], []
     for i, node in enumerate(story.order):
         words = [Line(f"value {WIDEST if node.size > 1 else NUMBER}"), Line("gradient")]
-        title = clean(story.names[node], 18)
+        title = clean(story.names[node], 18) + (f" {shape_text(np.shape(node.data))}" if np.ndim(node.data) else "")
         if node.parents:
             words.insert(0, Line(clean(expression(node, story.names.__getitem__), 26)))
         boxes.append(Box(str(i), "value", title, tuple(words)))

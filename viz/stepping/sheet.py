@@ -11,7 +11,8 @@ from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.viz.zoom.coefficients import terms
 
 MOST_QUESTIONS = 6_000  # to one operation; its matrix goes into the page
-ROWS = {"max", "min", "softmax", "log_softmax", "logsumexp"}  # what the page computes row by row
+# What the page computes row by row.
+ROWS = {"max", "min", "softmax", "log_softmax", "logsumexp", "var", "std", "euclidean_norm", "prod", "cumprod"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Sheet:
             if all(isinstance(value, (int, float)) for value in params.values()):
                 return {**found, "kind": "each", **({"params": params} if params else {})}
         if step.op.name in ROWS and "axis" in step.params:
-            return {**found, "kind": "rows", "rows": self._rows(step)}
+            return {**found, "kind": "rows", "rows": self._rows(step), "ddof": step.params.get("ddof", 0)}
         if step.op.name == "getitem_at" or kind not in ("linear", "multilinear"):
             return {**found, "kind": "fixed"}
         parents = tuple(_Asked(None, (), {}, np.asarray(self.of(var))) for var in step.operands)

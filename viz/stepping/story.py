@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_edu.compiler.explained import Explained
 from tinygrad_edu.graph import Replay
 from tinygrad_edu.viz.facts.chain import Facts, stretched
-from tinygrad_edu.viz.facts.rules import Names, expression, is_map, local_symbols
+from tinygrad_edu.viz.facts.rules import Names, expression, is_map, local_symbols, takes_upstream
 from tinygrad_edu.viz.stepping.sheet import Sheet, flat
 from tinygrad_edu.viz.text import clean
 
@@ -46,7 +46,7 @@ class Story:
             "events": self._events(),
             "trained": [self.index[node] for node in self.trained],
             "rate": self.rate,
-            "after": self._after(),
+            "after": flat(self._after())[0],
         }
 
     def _node(self, node: Any) -> dict[str, Any]:
@@ -64,6 +64,8 @@ class Story:
             "uses": [self.use_index[use] for use in self.facts.uses(node) if use in self.use_index],
             "differences": self._differences(node) if gradient is not None else None,
         }
+        if kind == "constant" and np.result_type(node.data) == np.bool_:
+            found["condition"] = True  # such as x > 0 in np.where: a plain array, which does not follow x
         if node.scope is not None:
             found["scope"] = clean(node.scope.path, 80)
         if node.parents:
@@ -94,9 +96,11 @@ class Story:
     def _symbols(self, consumer: Any, operand: int) -> str:
         """Upstream times local in the names of this graph; a linear map as its entry writes it."""
         upstream = f"d{self.names[self.root]}/d{self.names[consumer]}"
-        local = local_symbols(consumer, operand, self.names.__getitem__)
+        local = local_symbols(consumer, operand, self.names.__getitem__, upstream)
         if is_map(consumer):
-            return f"{upstream} through {clean(consumer.op.symbol, 14)}: {local}" if local else upstream
+            if takes_upstream(consumer, operand):
+                return local
+            return f"{upstream} through {clean(consumer.op.symbol, 14)}" + (f": {local}" if local else "")
         return f"{upstream} · ({local})" if " " in local else f"{upstream} · {local or 'local'}"
 
     def _events(self) -> list[dict[str, Any]]:
@@ -124,7 +128,7 @@ class Story:
         """The root after one step of gradient descent."""
         moved = {leaf: leaf.data - self.rate * self.sheet.of(self.explained.gradient[leaf]) for leaf in self.trained}
         with np.errstate(all="ignore"):
-            return float(Replay(self.root).run(moved))
+            return float(np.ravel(Replay(self.root).run(moved))[0])
 
     def _differences(self, node: Any) -> list[Any] | None:
         """Central finite differences of the root by each entry of a node."""
@@ -139,6 +143,6 @@ class Story:
                 for sign in (1.0, -1.0):
                     moved = x.copy()
                     moved[at] += sign * step
-                    sides.append(float(replay.run({node: float(moved) if not x.shape else moved})))
+                    sides.append(float(np.ravel(replay.run({node: float(moved) if not x.shape else moved}))[0]))
                 found.append((sides[0] - sides[1]) / (2.0 * step))
         return flat(np.array(found))

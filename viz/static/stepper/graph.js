@@ -27,26 +27,27 @@ class Graph {
     this.place.replaceChildren();
     this.boxes.clear();
     this.edges.clear();
-    const svg = el("svg", { viewBox: `-8 -8 ${width + 16} ${height + 16}`, width: width + 16, height: height + 16, role: "group", "aria-label": "the graph; the same is in the table below" });
+    const svg = el("svg", { viewBox: `-8 -16 ${width + 16} ${height + 24}`, width: width + 16, height: height + 24, role: "group", "aria-label": "the graph; the same is in the table below" });
     for (const [tail, head, port, path, at] of edges) {
-      const line = el("path", { d: path, class: "edge" }), label = el("text", { x: at[0], y: at[1] - 4, class: "part" });
+      const line = el("path", { d: path, class: "edge" }), label = el("text", { x: at[0], y: at[1] - 6, class: "part" });
       svg.append(line, label);
       this.edges.set(`${head}.${port}`, { line, label, tail });
     }
     for (const [i, [x, y, w, h]] of boxes) {
       const node = this.data.nodes[i];
-      const group = el("g", { class: `node ${node.kind}`, transform: `translate(${x},${y})`, tabindex: "-1" });
+      const group = el("g", { class: "node", transform: `translate(${x},${y})`, tabindex: "-1" });
       group.append(el("rect", { width: w, height: h, rx: 6 }));
-      const rows = [[node.name, "name"], ...(node.rule ? [[node.rule, "rule"]] : []), ["", "value"], ["", "gradient"]];
+      if (node.kind === "parameter") group.append(el("rect", { x: 3, y: 3, width: w - 6, height: h - 6, rx: 4 }));
+      const rows = [[cut(node.name, 18) + (node.shape.length ? " " + shapeText(node.shape) : ""), "name"], ...(node.rule ? [[node.rule, "rule"]] : []), ["", "value"], ["", "gradient"]];
       const texts = {};
       rows.forEach(([text, kind], k) => {
-        texts[kind] = el("text", { x: w / 2, y: (h * (k + 0.75)) / rows.length, class: kind });
-        texts[kind].textContent = cut(text, 26);
+        texts[kind] = el("text", { x: w / 2, y: 3 + ((h - 6) * (k + 0.72)) / rows.length, class: kind });
+        texts[kind].textContent = kind === "rule" ? cut(text, 26) : text;
         group.append(texts[kind]);
       });
       texts.badge = el("text", { x: w - 4, y: -3, class: "badge" });
       const tip = el("title");
-      tip.textContent = node.rule ? `${node.name} = ${node.rule}` : `${node.name} (${node.kind})`;
+      tip.textContent = (node.rule ? `${node.name} = ${node.rule}` : `${node.name} (${node.kind})`) + (node.scope ? `, in ${node.scope}` : "");
       group.append(texts.badge, tip);
       group.addEventListener("pointerdown", (e) => this.pick(i, e));
       svg.append(group);
@@ -56,12 +57,18 @@ class Graph {
     this.svg = svg;
   }
 
+  // Whether dragging its box changes a number.
+  movable(i) {
+    const node = this.data.nodes[i];
+    return !node.parents.length && node.kind !== "constant" && !node.shape.length && this.words.sheet.complete;
+  }
+
   // For a large graph: the current node in the middle, what it reads on the left, what reads it on the right.
   around(i) {
-    const node = this.data.nodes[i], left = [...new Set(node.parents)].slice(0, 8), right = [...new Set(node.uses.map((u) => this.data.uses[u].consumer))].slice(0, 8);
-    const w = 150, h = 64, gap = 14, tall = Math.max(left.length, right.length, 1) * (h + gap);
+    const node = this.data.nodes[i], reads = [...new Set(node.parents)], readers = this.data.nodes.flatMap((n, k) => (n.parents.includes(i) ? [k] : []));
+    const left = reads.slice(0, 8), right = readers.slice(0, 8), w = 180, h = 64, gap = 14, tall = Math.max(left.length, right.length, 1) * (h + gap);
     const column = (list, x) => list.map((n, k) => [n, [x, (tall - list.length * (h + gap)) / 2 + k * (h + gap), w, h]]);
-    const boxes = [...column(left.filter((n) => n !== i), 0), ...column([i], 210), ...column(right.filter((n) => n !== i), 420)];
+    const boxes = [...column(left, 0), ...column([i], 250), ...column(right, 500)];
     const where = new Map(boxes), edges = [];
     const join = (tail, head, port) => {
       const a = where.get(tail), b = where.get(head);
@@ -71,7 +78,10 @@ class Graph {
     };
     node.parents.forEach((p, port) => join(p, i, port));
     right.forEach((c) => this.data.nodes[c].parents.forEach((p, port) => { if (p === i) join(i, c, port); }));
-    this.draw(boxes, edges, 570, tall);
+    this.draw(boxes, edges, 680, tall + 20);
+    [[reads.length - left.length, 0], [readers.length - right.length, 500]].forEach(([more, x]) => {
+      if (more) this.svg.append(el("text", { x: x + w / 2, y: tall + 12, class: "part" }, `and ${more} more`));
+    });
   }
 
   // Shows the state after some number of events.
@@ -88,7 +98,7 @@ class Graph {
     const active = new Set(), targets = new Set();
     if (current && "node" in current) active.add(current.node);
     if (current && "use" in current) targets.add(uses[current.use].node);
-    if (!this.data.picture && current && "node" in current) this.around(current.node);
+    if (!this.data.picture) this.around(current && "node" in current ? current.node : root);
     for (const [i, box] of this.boxes) {
       const node = nodes[i], seen = known.has(i);
       box.texts.value.textContent = seen ? cut(this.words.of(node.value), 24) : "·";
@@ -96,7 +106,7 @@ class Graph {
       box.texts.gradient.textContent = sum === undefined ? (node.gradient === null ? "" : "grad —") : cut("grad " + this.words.of(sum), 24);
       const state = active.has(i) ? "now" : targets.has(i) ? "gets" : graded.has(i) ? "done" : "";
       box.texts.badge.textContent = { now: "◀ now", gets: "+ gets", done: "✓", "": "" }[state];
-      box.group.setAttribute("class", `node ${node.kind} ${state} ${seen ? "" : "unknown"}`);
+      box.group.setAttribute("class", `node ${node.kind} ${state} ${seen ? "" : "unknown"} ${this.movable(i) ? "drag" : ""}`);
     }
     for (const [key, edge] of this.edges) {
       const [head, port] = key.split(".").map(Number);

@@ -39,12 +39,14 @@ class Page {
       $(id).onclick = () => this.go(place + 1);
     }
     $("predict").onclick = () => this.ask(!document.body.classList.contains("asking"));
+    $("predict").disabled = !this.predict.asked.length;
     $("print").onclick = () => window.print();
     $("reset").onclick = () => this.reset();
     $("question").onsubmit = (e) => { e.preventDefault(); this.answer(); };
     $("next").onclick = () => { this.predict.next(); this.showQuestion(); };
     $("reveal").onclick = () => { $("verdict").textContent = `${this.words.slope(this.predict.node)} = ${number(this.predict.answer)}`; };
     document.addEventListener("keydown", (e) => this.key(e));
+    addEventListener("beforeprint", () => this.worksheet()); // with the numbers as they are then
     this.inputs();
     this.worksheet();
     this.go(0);
@@ -89,7 +91,7 @@ class Page {
     const told = event ? this.words.tell(event) : {
       head: `${this.words.name(this.data.root)} and the graph it was computed by`,
       why: "Press → (or step) to compute it forward, and then to follow the gradient back, one contribution at a time.",
-      lines: [],
+      lines: [["boxes", "a double border is a parameter (learned), a dashed border a constant, a box without a rule an input; (2, 3) is the shape of an array"]],
     };
     $("head").textContent = told.head;
     $("why").textContent = told.why;
@@ -107,13 +109,13 @@ class Page {
       const use = uses[event.use];
       shown.push([this.words.slope(use.consumer), nodes[use.consumer].gradient], ["contribution", event.do === "sum" ? use.amount : use.raw]);
     }
-    return shown.filter(([, id]) => this.sheet.shapes[id].length && this.sheet.now[id].length <= 48).map(([name, id]) => this.matrix(name, id));
+    return shown.filter(([, id]) => this.sheet.shapes[id].length && this.sheet.now[id].length <= MOST_WRITTEN).map(([name, id]) => this.matrix(name, id));
   }
 
   matrix(name, id) {
     const shape = this.sheet.shapes[id], xs = this.sheet.now[id], columns = shape.at(-1) || 1, rows = [];
     for (let k = 0; k < xs.length; k += columns) rows.push(h("tr", {}, ...xs.slice(k, k + columns).map((x) => h("td", {}, number(x)))));
-    return h("table", { class: "matrix" }, h("caption", {}, `${name} (${shape.join(", ")})`), h("tbody", {}, ...rows));
+    return h("table", { class: "matrix" }, h("caption", {}, `${name} ${shapeText(shape)}`), h("tbody", {}, ...rows));
   }
 
   table() {
@@ -123,8 +125,8 @@ class Page {
       const value = !node.parents.length || done.has(`forward${i}`) ? this.words.of(node.value) : "·";
       const complete = node.gradient !== null && this.complete(i);
       const differences = checked && node.gradient !== null ? this.words.differences(i) : null;
-      const cells = [node.name, node.rule ?? node.kind, value, node.gradient === null ? "none needed" : complete ? this.words.of(node.gradient) : "·",
-        differences === null ? "·" : few(differences, node.shape), differences === null ? "·" : this.agreement(i, differences)];
+      const cells = [node.name, (node.rule ?? node.kind) + (node.scope ? ` · ${node.scope}` : ""), value, node.gradient === null ? "none needed" : complete ? this.words.of(node.gradient) : "·",
+        differences === null ? "·" : few(differences, node.shape), differences === null ? "·" : this.words.agreement(i, differences)];
       return h("tr", {}, h("th", { scope: "row" }, cells[0]), ...cells.slice(1).map((c) => h("td", {}, c)));
     });
     $("rows").replaceChildren(...rows);
@@ -137,18 +139,13 @@ class Page {
     return last >= 0 && last < this.at;
   }
 
-  agreement(i, differences) {
-    const g = this.sheet.now[this.data.nodes[i].gradient];
-    const off = Math.max(...g.map((x, k) => Math.abs(x - differences[k]) / Math.max(1, Math.abs(x))));
-    return off < 1e-4 ? "✓ agrees" : off < 1e-2 ? "≈ close" : "✗ differs";
-  }
-
   inputs() {
-    const { nodes } = this.data, rows = [];
+    const { nodes } = this.data, rows = [], large = [];
     nodes.forEach((node, i) => {
-      if (node.parents.length || node.kind === "constant" || node.shape.reduce((a, b) => a * b, 1) > 12) return;
+      if (node.parents.length || node.kind === "constant") return;
+      if (this.sheet.now[node.value].length > MOST_WRITTEN) return large.push(node.name);
       this.sheet.now[node.value].forEach((x, k) => {
-        const name = node.shape.length ? `${node.name}[${this.index(k, node.shape)}]` : node.name;
+        const name = node.name + place(k, node.shape);
         const reach = Math.max(2, 2 * Math.abs(x)), id = `in${i}-${k}`;
         const range = h("input", { type: "range", id, min: String(x - reach), max: String(x + reach), step: "any", "aria-label": name });
         const box = h("input", { type: "number", step: "any", id: `${id}-n`, "aria-label": `${name}, as a number` });
@@ -165,13 +162,9 @@ class Page {
     $("more").hidden = rows.length <= SHOWN;
     $("more").firstElementChild.textContent = `${rows.length - SHOWN} more`;
     const why = this.sheet.fixed.size ? `This page cannot compute ${[...this.sheet.fixed].join(", ")} again, so the numbers stay as they were recorded.` : "The numbers computed here differ from the recorded ones, so they stay as they were recorded.";
-    $("frozen").textContent = this.sheet.complete ? "" : why;
-  }
-
-  index(k, shape) {
-    const found = [];
-    for (let i = shape.length - 1; i >= 0; i--) { found.unshift(k % shape[i]); k = Math.floor(k / shape[i]); }
-    return found.join(",");
+    const conditions = nodes.filter((n) => n.condition).map((n) => n.name);
+    const without = (large.length ? `Too many numbers for sliders: ${large.join(", ")}. ` : "") + (conditions.length ? `Conditions stay as they were recorded: ${conditions.join(", ")}.` : "");
+    $("frozen").textContent = this.sheet.complete ? without : why;
   }
 
   set(i, k, x) {
@@ -193,7 +186,7 @@ class Page {
   // Dragging the box of an input sideways changes its number.
   drag(i, e) {
     const node = this.data.nodes[i];
-    if (node.parents.length || node.kind === "constant" || node.shape.length || !this.sheet.complete) return;
+    if (!this.graph.movable(i)) return;
     e.preventDefault();
     const from = e.clientX, x = this.sheet.now[node.value][0], per = Math.max(0.01, Math.abs(x) / 100);
     const move = (m) => {
@@ -208,6 +201,7 @@ class Page {
   }
 
   ask(on) {
+    if (!this.predict.asked.length) return;
     document.body.classList.toggle("asking", on);
     $("predict").setAttribute("aria-pressed", String(on));
     if (on) { this.showQuestion(); $("given").focus(); }
@@ -229,10 +223,10 @@ class Page {
   }
 
   worksheet() {
-    const { nodes, root } = this.data, w = this.words;
-    const given = nodes.filter((n) => !n.parents.length && n.kind !== "constant").map((n) => h("li", {}, `${n.name} = ${w.of(n.value)}`));
+    const { nodes, root } = this.data, all = (id) => whole(this.sheet.now[id], this.sheet.shapes[id]);
+    const given = nodes.filter((n) => !n.parents.length && (n.kind !== "constant" || n.shape.length)).map((n) => h("li", {}, `${n.name} = ${all(n.value)}`));
     const line = (n, i, filled) => h("tr", {}, h("td", {}, n.parents.length ? `${n.name} = ${n.rule}` : n.name),
-      h("td", {}, filled || !n.parents.length ? w.of(n.value) : ""), h("td", {}, n.gradient === null ? "—" : filled ? w.of(n.gradient) : ""));
+      h("td", {}, filled || !n.parents.length ? all(n.value) : ""), h("td", {}, n.gradient === null ? "—" : filled ? all(n.gradient) : ""));
     const table = (filled) => h("table", {}, h("thead", {}, h("tr", {}, ...["computed as", "value", `d${nodes[root].name}/d…`].map((t) => h("th", {}, t)))),
       h("tbody", {}, ...nodes.map((n, i) => (n.kind === "constant" ? null : line(n, i, filled))).filter(Boolean)));
     $("worksheet").replaceChildren(

@@ -14,6 +14,23 @@ function number(x) {
 const few = (xs, shape) => (shape.length === 0 ? number(xs[0]) : "[" + xs.slice(0, xs.length > 4 ? 3 : 4).map(number).join(", ") + (xs.length > 4 ? ", …" : "") + "]");
 const signed = (text) => (text.startsWith("-") ? `(${text})` : text);
 const plural = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+const shapeText = (shape) => (shape.length === 0 ? "a single number" : shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`);
+const MOST_WRITTEN = 48, MOST_TERMS = 6; // entries of an array, and parts of a sum, that are written out
+
+// [0,2] for an entry of an array, and nothing for a scalar.
+function place(k, shape) {
+  const found = [];
+  for (let i = shape.length - 1; i >= 0; i--) { found.unshift(k % shape[i]); k = Math.floor(k / shape[i]); }
+  return shape.length ? `[${found.join(",")}]` : "";
+}
+
+function whole(xs, shape) {
+  if (xs.length > MOST_WRITTEN || shape.length < 2) return shape.length ? "[" + xs.slice(0, MOST_WRITTEN).map(number).join(", ") + (xs.length > MOST_WRITTEN ? ", …" : "") + "]" : number(xs[0]);
+  const each = xs.length / shape[0];
+  return "[" + Array.from({ length: shape[0] }, (_, i) => whole(xs.slice(i * each, (i + 1) * each), shape.slice(1))).join(", ") + "]";
+}
+
+const sumOf = (terms) => terms.slice(0, MOST_TERMS).join(" + ") + (terms.length > MOST_TERMS ? ` + … (${terms.length - MOST_TERMS} more)` : "");
 
 class Words {
   constructor(data, sheet) {
@@ -37,7 +54,12 @@ class Words {
       case "forward": return {
         head: `Forward: ${node.name}`,
         why: `Everything that ${node.name} is computed from is known.`,
-        lines: [["rule", `${node.name} = ${node.rule}`], ["numbers", `${this.filled(node.numbers)} = ${this.of(node.value)}`]],
+        lines: [
+          ["rule", `${node.name} = ${node.rule}`],
+          ...(node.parents.some((p) => nodes[p].shape.length) ? [["shapes", `${node.parents.map((p) => `${nodes[p].name} ${shapeText(nodes[p].shape)}`).join(", ")} → ${shapeText(node.shape)}`]] : []),
+          ["numbers", `${this.filled(node.numbers)} = ${this.of(node.value)}`],
+          ...this.entry(node.name, node.value, this.added(node.value)),
+        ],
       };
       case "seed": return {
         head: `The seed: ${this.slope(root)} = 1`,
@@ -58,46 +80,81 @@ class Words {
       case "sum": return this.summed(uses[event.use], event.use);
       case "check": return {
         head: "Check: do the gradients agree with finite differences?",
-        why: `A finite difference moves one number a little to both sides and looks at ${this.name(root)}. It knows nothing of rules. The table below has it beside each gradient.`,
-        lines: [],
+        why: nodes.every((n) => n.differences === null) ? "Left out on this page: the graph has too many numbers. check_graph(loss) in Python compares them all."
+          : `A finite difference moves one number a little to both sides and looks at ${this.name(root)}. It knows nothing of rules. Here for what an update would move, and in the table below beside each gradient.`,
+        lines: this.data.trained.filter((i) => nodes[i].differences !== null).map((i) => {
+          const found = this.differences(i);
+          return [this.name(i), `gradient ${this.of(nodes[i].gradient)}, finite difference ${few(found, nodes[i].shape)} ${this.agreement(i, found)}`];
+        }),
       };
       default: return {
         head: "Update: a step against the gradient",
         why: `Each ${this.data.trained.some((i) => nodes[i].kind === "parameter") ? "parameter" : "input"} moves by rate × gradient (rate ${number(this.data.rate)}), downhill.`,
-        lines: this.update(),
+        lines: [["rule", `new = old − rate × d${this.name(root)}/dold`], ...this.update()],
       };
     }
   }
 
   filled(text) {
-    return text.replace(/\{(\d+)\}/g, (_, id) => signed(this.of(Number(id))));
+    return text.replace(/\{(\d+)\}/g, (_, id) => signed(this.of(Number(id)))).replace(/\(\((-[^()]*)\)\)/g, "($1)");
   }
 
   contribution(use, index) {
     const consumer = this.data.nodes[use.consumer], node = this.data.nodes[use.node];
     const upstream = this.of(consumer.gradient), broadcast = use.summed.length > 0;
     const lines = [["symbols", `${this.slope(use.node)} gets ${use.symbols}`]];
-    if (use.local === null) lines.push(["numbers", `${this.of(use.raw)}`]);
+    const spread = use.local === null ? this.entry(this.slope(use.node), use.raw, this.shared(consumer.gradient, use.raw), "Σ upstream × local") : [];
+    if (use.local === null) lines.push(["numbers", `${this.of(use.raw)}`], ...spread);
     else lines.push(["numbers", `upstream ${upstream} × local ${signed(this.of(use.local))} = ${this.of(use.raw)}`]);
     if (broadcast) {
-      lines.push(["shape", `(${this.sheet.shapes[use.raw].join(", ")}), but ${node.name} is (${node.shape.join(", ")}): the next step sums what broadcasting had repeated`]);
+      lines.push(["shape", `${shapeText(this.sheet.shapes[use.raw])}, but ${node.name} is ${shapeText(node.shape)}: the next step sums what broadcasting had repeated`]);
     } else lines.push(["ledger", this.ledger(use.node, index)]);
     return {
       head: `${consumer.name} → ${node.name}: upstream × local = contribution`,
-      why: `${node.name} went into ${consumer.name} = ${consumer.rule}. Moving ${node.name} moves ${this.name(this.data.root)} through ${consumer.name}.`,
+      why: `${node.name} went into ${consumer.name} = ${consumer.rule}. Moving ${node.name} moves ${this.name(this.data.root)}${use.consumer === this.data.root ? " directly" : ` through ${consumer.name}`}.`,
       lines,
     };
   }
 
   summed(use, index) {
-    const node = this.data.nodes[use.node];
+    const node = this.data.nodes[use.node], axes = `${use.summed.length === 1 ? "axis" : "axes"} ${use.summed.join(", ")}`;
     return {
       head: `Un-broadcasting for ${node.name}`,
-      why: `${node.name} of shape (${node.shape.join(", ")}) was repeated along ${plural(use.summed.length, "axis", "axes")} ${use.summed.join(", ")} on the way forward. Each copy had a slope; on the way back they add up.`,
+      why: `${node.name}${node.shape.length ? ` of shape ${shapeText(node.shape)}` : ", a single number,"} was repeated along ${axes} on the way forward. Each copy had a slope; on the way back they add up.`,
       lines: [
-        ["numbers", `sum over ${use.summed.join(", ")} of ${this.of(use.raw)} = ${this.of(use.amount)}`],
+        ["numbers", `sum over ${axes} of ${this.of(use.raw)} = ${this.of(use.amount)}`],
+        ...this.entry(this.slope(use.node), use.amount, this.shared(use.raw, use.amount)),
         ["ledger", this.ledger(use.node, index)],
       ],
+    };
+  }
+
+  // One entry of an array written out, the first that is not 0; nothing where there is nothing to add up.
+  entry(name, id, terms, what = "") {
+    const shape = this.sheet.shapes[id], k = Math.max(0, this.sheet.now[id].findIndex((x) => x !== 0));
+    const found = terms(k);
+    return found.length < 2 ? [] : [[shape.length ? "one entry" : "in full", `${name}${place(k, shape)} = ${what ? what + " = " : ""}${sumOf(found)} = ${number(this.sheet.now[id][k])}`]];
+  }
+
+  // What makes up entry k of a sum of products, such as a matmul.
+  added(id) {
+    const step = this.sheet.steps[this.sheet.makes.get(id)];
+    if (!step || step.kind !== "sums") return () => [];
+    return (k) => step.terms[k].map(([factor, ...at]) => {
+      const parts = factor === 1 && at.length ? [] : [signed(number(factor))];
+      for (let i = 0; i < at.length; i += 2) parts.push(signed(number(this.sheet.now[step.in[at[i]]][at[i + 1]])));
+      return parts.join(" × ");
+    });
+  }
+
+  // What each entry of one variable gives entry k of another: upstream × local, without what gives nothing.
+  shared(from, to) {
+    return (k) => {
+      const slopes = this.sheet.slopes(from, to, k), copies = slopes.every((slope) => slope === 0 || slope === 1);
+      return slopes.flatMap((slope, j) => {
+        const given = signed(number(this.sheet.now[from][j]));
+        return slope === 0 ? [] : [copies ? given : `${given} × ${signed(number(slope))}`];
+      });
     };
   }
 
@@ -129,6 +186,12 @@ class Words {
     if (!this.sheet.dirty) return read(this.data.after);
     const held = new Map(trained.map((i) => [nodes[i].value, this.moved(i)]));
     return this.sheet.run(this.sheet.now, held)[nodes[root].value][0];
+  }
+
+  agreement(i, differences) {
+    const g = this.sheet.now[this.data.nodes[i].gradient];
+    const off = Math.max(...g.map((x, k) => Math.abs(x - differences[k]) / Math.max(1, Math.abs(x))));
+    return off !== off ? "— no number to compare" : off < 1e-4 ? "✓ agrees" : off < 1e-2 ? "≈ close" : "✗ differs";
   }
 
   differences(i) {
