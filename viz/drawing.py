@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tinygrad_edu.compiler.compiled import Compiled
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.files import check_free, write_whole
 from tinygrad_edu.graph import topological
+from tinygrad_edu.transforms.trees import flatten
 from tinygrad_edu.viz.annotate import Annotations
 from tinygrad_edu.viz.compose import compose
 from tinygrad_edu.viz.dot import to_dot
@@ -151,8 +153,9 @@ def draw(
 
     Parameters
     ----------
-    root : Value, or several
-        What to draw, such as a loss.
+    root : Value, or several, or a compiled function
+        What to draw, such as a loss. Of a compiled function its plan is drawn, with the numbers of the latest call:
+        scalars that became arrays stand there as what they are now.
     detail : {"tensor", "layer", "scalar"}
         How near to look: at the graph as it was recorded; at whole layers, each scope in a model being one box; or at
         single numbers, each matmul opened into its products and sums (small tensors only).
@@ -233,7 +236,9 @@ def draw(
 
 
 def _roots(root: Any) -> list[Any]:
-    """The nodes to draw."""
+    """The nodes to draw; of a compiled function, those of its plan."""
+    if isinstance(root, Compiled):
+        root = [leaf for _, leaf in flatten(root.graph(), "result")]
     roots = list(root) if isinstance(root, (list, tuple)) else [root]
     wrong = [one for one in roots if not (hasattr(one, "parents") and hasattr(one, "op"))]
     if wrong or not roots:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu
-from tests.test_battery import OURS, call_of
+from tests.calls import OURS, call_of
 from tinygrad_edu import Value
 from tinygrad_edu.op import REGISTRY
 
@@ -36,7 +36,7 @@ def test_a_compiled_operation_is_the_operation(name):
         fast = tinygrad_edu.compile(f)
         for salt in ("", "second", "third"):
             call = call_of(op, way, salt)
-            seed = np.asarray(call.rng.normal(size=np.shape(call.run(*call.inputs))))
+            seed = np.asarray(call.rng.normal(size=np.shape(call(*call.inputs))))
             expected, wanted = gradients(f, call, seed)
             found, got = gradients(fast, call, seed)
             close(getattr(found, "data", found), getattr(expected, "data", expected))

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu
+from tests.calls import OURS, call_of
 from tests.compiler.test_compiled_battery import close, gradients
 from tests.compiler.test_compiled_graphs import cook, recipes
-from tests.test_battery import OURS, call_of
 from tinygrad_edu import Value
 from tinygrad_edu.compiler import kernels
 from tinygrad_edu.compiler.code import Code, Part
@@ -260,7 +260,7 @@ def test_an_operation_with_kernels_is_the_operation(name):
         fast = tinygrad_edu.compile(f, jit=True)
         for salt in ("", "second"):
             call = call_of(op, way, salt)
-            seed = np.asarray(call.rng.normal(size=np.shape(call.run(*call.inputs))))
+            seed = np.asarray(call.rng.normal(size=np.shape(call(*call.inputs))))
             expected, wanted = gradients(f, call, seed)
             found, got = gradients(fast, call, seed)
             close(getattr(found, "data", found), getattr(expected, "data", expected), 1e-11)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_edu import Value, nn
+from tinygrad_edu import Value, nn, viz
 from tinygrad_edu.compiler.compiled import compile
+from tinygrad_edu.errors import CompileError
 from tinygrad_edu.nn.step import CompiledStep
 
 
@@ -123,3 +124,13 @@ def test_scalars_that_nothing_can_be_lifted_from_still_compile():
     x.zero_grad()
     f().backward()
     assert found == pytest.approx(x.grad, rel=1e-12)
+
+
+def test_a_compiled_function_is_drawn_as_the_arrays_that_its_scalars_became():
+    fast = compile(loss_of(network()))
+    with pytest.raises(CompileError, match="call the compiled function first"):
+        viz.draw(fast)
+    fast(*data(0))
+    text = viz.draw(fast, renderer="builtin").svg()
+    assert "72 scalars: relu" in text
+    assert "72 scalars: sum of 3" in text

@@ -15,7 +15,7 @@ from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_c
 from tinygrad_edu.compiler.second import refuse_unless_same
 from tinygrad_edu.compiler.taped import can_be_taped, taped
 from tinygrad_edu.compiler.verify import compare_gradients, verified
-from tinygrad_edu.errors import ArgumentError
+from tinygrad_edu.errors import ArgumentError, CompileError
 from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import CONSTANT, Node
 from tinygrad_edu.transforms.trees import map_leaves
@@ -82,6 +82,7 @@ class Compiled:
         self.verify = verify
         self.limit = plans
         self.plans: OrderedDict[Any, list[Plan]] = OrderedDict()
+        self.latest: Arguments | None = None
         functools.update_wrapper(self, f, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -89,7 +90,7 @@ class Compiled:
         mode = current_mode()
         if mode.capture is not None or mode.trace is not None or mode.anomaly is not None:
             return self.f(*args, **kwargs)
-        arguments = Arguments(args, kwargs)
+        self.latest = arguments = Arguments(args, kwargs)
         key = (mode.recording, *arguments.key)
         if key in self.plans:
             self.plans.move_to_end(key)
@@ -123,10 +124,20 @@ class Compiled:
         plans = [plan for variants in self.plans.values() for plan in variants]
         return "\n".join(map(explain, plans)) or "no plan yet: call the function first"
 
-    def graph(self, *args: Any, **kwargs: Any) -> Any:
-        """The plan of a call as a graph of Values with its numbers, for ``viz.draw``; nothing is recorded in it."""
-        self(*args, **kwargs)
-        arguments = Arguments(args, kwargs)
+    def graph(self) -> Any:
+        """The plan of the latest call as a graph of Values with its numbers: what ``viz.draw`` draws.
+
+        Where scalars were lifted, these are the arrays that took their place.
+
+        Raises
+        ------
+        CompileError
+            If there was no call yet.
+        """
+        arguments = self.latest
+        if arguments is None:
+            raise CompileError("compile: there is no plan to draw yet; call the compiled function first")
+        self(*arguments.args, **arguments.kwargs)
         plan = self.plans[(current_mode().recording, *arguments.key)][0]
         recording = plan.recording
         if recording.lifted is None:

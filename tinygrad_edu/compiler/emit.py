@@ -105,6 +105,10 @@ def _assemble(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     return [*first, *(f"{out}[{bind(place, 'place')}] {sign} {x}" for x, place in zip(xs, places, strict=True))]
 
 
+def _copied(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    return [f"{bind(np.copyto, 'copyto')}({out}, {bind(step.op.forward, step.op.name)}({xs[0]}))"]
+
+
 def _scatter_at(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     rows = bind(step.params["index"][0], "rows")
     return [f"{out}.fill(0)", f"{out}[{rows}, {xs[1]}[{step.params['index'][1].row}]] = {xs[0]}"]
@@ -149,6 +153,7 @@ WRITERS: dict[str, Writer] = {
     "scatter": Writer(_scatter, lambda step: is_basic(step.params["index"])),
     "scatter_at": Writer(_scatter_at, _one_each),
     "assemble": Writer(_assemble),
+    "ndtr": Writer(_copied, lambda step: step.operands[0].dtype == step.out.dtype),
     "standard_uniform": _draw("random"),
     "standard_normal": _draw("standard_normal"),
 }

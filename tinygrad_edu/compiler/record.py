@@ -14,7 +14,7 @@ from tinygrad_edu.compiler.traced import BARRIER, INPUT, Capture, Traced
 from tinygrad_edu.errors import CompileError, NotDifferentiableError, TinygradEduError
 from tinygrad_edu.mode import capturing
 from tinygrad_edu.op import CONSTANT, LEAF, Node
-from tinygrad_edu.transforms.trees import flatten, map_leaves
+from tinygrad_edu.transforms.trees import map_leaves
 
 
 @dataclass
@@ -369,8 +369,3 @@ def _reached(roots: Sequence[Traced]) -> set[Node]:
             reached.add(node)
             stack.extend(node.parents)
     return reached
-
-
-def leaves_of(result: Any) -> list[Any]:
-    """Every leaf of a result, in order."""
-    return [leaf for _, leaf in flatten(result, "result")]

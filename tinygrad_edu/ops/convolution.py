@@ -59,7 +59,7 @@ _conv2d = multilinear(
         lambda g, x, w, geometry, groups: conv2d_image(g, w, geometry=geometry, groups=groups),
         lambda g, x, w, geometry, groups: conv2d_kernel(x, g, geometry=geometry, groups=groups),
     ),
-    symbol="∗", reads=("g spread by w", "sums of x g over all windows"),
+    symbol="∗", reads=("g spread by y", "sums of x g over all windows"),
     cases=(
         case((2, 5, 4, 2), (3, 2, 2, 3), geometry=PLAIN, groups=1),
         case((1, 5, 6, 4), (2, 3, 2, 2), geometry=MIXED, groups=2),

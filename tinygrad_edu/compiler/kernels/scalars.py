@@ -97,4 +97,8 @@ def _cast(out: np.dtype[Any], x: Any) -> str:
     return cast(x[0], out)
 
 
-SPELLED: dict[str, Callable[..., str]] = {"where": _where, "cast": _cast}
+def _ndtr(out: np.dtype[Any], x: Any) -> str:
+    return f"ndtr_{out.name}({x[0] if x[1] == out else cast(x[0], out)})"
+
+
+SPELLED: dict[str, Callable[..., str]] = {"where": _where, "cast": _cast, "ndtr": _ndtr}

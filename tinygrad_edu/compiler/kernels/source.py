@@ -3,6 +3,7 @@
 Nothing in it depends on sizes, so kernels are shared by batches of any size, and found again on the disk.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ OPTIONS = 'nogil=True, error_model="numpy", pipeline_class=Apart'
 ADDING = frozenset({"sum", "mean"})
 START = {"sum": "0.0", "mean": "0.0", "max": "-np.inf", "min": "np.inf"}
 JOIN = {"sum": "plus", "mean": "plus", "max": "np.maximum", "min": "np.minimum"}
+FAST = {"max": "larger", "min": "smaller"}  # in a row: NaN are counted beside
+LONG = 4096  # entries of a row, above which they are added up in double precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,8 @@ class Writer:
                 if stage == self.stages.of[i] + 1:
                     count = " * ".join(f"n{g}" for g in range(self.loops.outer, len(self.loops.groups)))
                     found = f"r{i} / ({count})" if step.op.name == "mean" else f"r{i}"
+                    if step.op.name in FAST:
+                        found = f"np.nan if q{i} else r{i}"
                     assert step.out.dtype is not None
                     lines += self._set(i, cast(found, step.out.dtype))
             elif over == "rows":
@@ -244,12 +249,18 @@ class Writer:
             elif over is None and nest.level(nest.axes[step.out]) == level and self.stages.of[i] == stage:
                 lines += self._compute(i, lines)
         if level == "row" and stage < self.stages.count:
-            lines += [
-                f"r{i} = {START[step.op.name]}"
-                for i, step in enumerate(nest.steps)
-                if nest.over.get(i) == "row" and self.stages.of[i] == stage
-            ]
+            for i, step in enumerate(nest.steps):
+                if nest.over.get(i) == "row" and self.stages.of[i] == stage:
+                    lines.append(f"r{i} = {cast(START[step.op.name], self._row_type(i))}")
+                    lines += [f"q{i} = 0"] if step.op.name in FAST else []
         return lines
+
+    def _row_type(self, i: int) -> np.dtype[Any]:
+        """In what a row is added up."""
+        step, nest = self.nest.steps[i], self.nest
+        length = math.prod(nest.shape[nest.split :])
+        assert step.out.dtype is not None
+        return DOUBLE if step.op.name in ADDING and length > LONG else step.out.dtype
 
     def _loop(self, stage: int, inner: range) -> list[str]:
         nest = self.nest
@@ -274,8 +285,11 @@ class Writer:
                 join = "np.add" if step.op.name in ADDING else join
                 stores.append(f"{target} = {join}({target}, {text})")
             else:
-                name = f"a{i}" if over == "all" else f"r{i}"
-                lines.append(f"{name} = {join}({name}, {cast(text, DOUBLE)})")
+                name, dtype = (f"a{i}", DOUBLE) if over == "all" else (f"r{i}", self._row_type(i))
+                if over == "row" and step.op.name in FAST:
+                    join = FAST[step.op.name]
+                    lines.append(f"q{i} += {text} != {text}")
+                lines.append(f"{name} = {join}({name}, {text if dtype == step.out.dtype else cast(text, dtype)})")
         if not lines and not stores:
             return []
         pad, found = "", []
@@ -348,7 +362,7 @@ def shape_axes(op: Fused, var: Var) -> Axes:
 
 def twins_in(lines: Sequence[str]) -> str:
     """The import of the functions of ours that some lines call."""
-    found = sorted(set(re.findall(r"\b(?:\w+_float(?:32|64)|plus)\b", "\n".join(lines))))
+    found = sorted(set(re.findall(r"\b(?:\w+_float(?:32|64)|plus|larger|smaller)\b", "\n".join(lines))))
     return f"from tinygrad_edu.compiler.kernels.functions import {', '.join(['Apart', *found])}\n\n"
 
 
