@@ -1,71 +1,57 @@
-"""``python -m benchmarks [FILE ...]``: measure every row (or those of the files named), and write RESULTS.md."""
+"""``python -m benchmarks [--rounds N] [NAME ...]``: measure rows and studies (all, or those of the files named).
 
+Each one measured takes its place in ``results.json`` and ``RESULTS.md``; the others stay there, if they were taken on
+this machine and with these versions.
+"""
+
+import argparse
 import importlib
-import importlib.metadata
-import os
 import pkgutil
-import platform
-import sys
-from pathlib import Path
+import time
 
-from benchmarks import rows
-from benchmarks.harness import ROUNDS, Ratio, measure
-
-RESULTS = Path(__file__).with_name("RESULTS.md")
-PEERS = ("numpy", "torch", "jax", "autograd", "mygrad", "micrograd", "numba")
+from benchmarks import rows, studies
+from benchmarks.harness import ROUNDS, measure
+from benchmarks.report import kept, peers_of, save
 
 
-def main(wanted: list[str]) -> None:
-    """Measure, print, and write the table when all rows were measured."""
-    names = [module.name for module in pkgutil.iter_modules(rows.__path__)]
-    unknown = set(wanted) - set(names)
-    if unknown:
-        raise SystemExit(f"benchmarks: no row file {sorted(unknown)[0]!r}; there are {', '.join(names)}")
-    found: list[Ratio] = []
-    for name in wanted or names:
-        module = f"benchmarks.rows.{name}"
-        for key, row in importlib.import_module(module).ROWS.items():
-            for ratio in measure(module, key, row):
-                found.append(ratio)
-                print(_line(ratio), flush=True)
-    if not wanted:
-        temporary = RESULTS.with_suffix(".tmp")
-        temporary.write_text(_report(found), encoding="utf-8")
-        temporary.replace(RESULTS)
-        print(f"wrote {RESULTS}")
+def main() -> None:
+    """Measure, print, and write the page."""
+    files = {
+        kind.__name__.rpartition(".")[2]: [module.name for module in pkgutil.iter_modules(kind.__path__)]
+        for kind in (rows, studies)
+    }
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    known = [name for names in files.values() for name in names]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(known)}; all if none is named")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of each row (%(default)s)")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(known):
+        parser.error(f"there is no {min(unknown)!r}; there are {', '.join(known)}")
+    figures = kept()
+    for kind, names in files.items():
+        for name in names:
+            if name in (given.names or known):
+                start = time.perf_counter()
+                module = f"benchmarks.{kind}.{name}"
+                figures[kind][name] = _rows(module, given.rounds) if kind == "rows" else _study(module)
+                save(figures)
+                print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def _line(ratio: Ratio) -> str:
-    return (
-        f"| {ratio.row} | {ratio.peer} | {ratio.ours_ms:.3g} | {ratio.peer_ms:.3g} | "
-        f"**{ratio.median:.2f}x** | {ratio.low:.2f} to {ratio.high:.2f} | {ratio.goal} |"
-    )
+def _rows(module: str, rounds: int) -> dict[str, object]:
+    found = {}
+    for key, row in importlib.import_module(module).ROWS.items():
+        found[key] = measure(module, key, row, rounds)
+        print(*map(" | ".join, peers_of(row, found[key])), sep="\n", flush=True)
+    return found
 
 
-def _report(found: list[Ratio]) -> str:
-    versions = []
-    for peer in PEERS:
-        try:
-            versions.append(f"{peer} {importlib.metadata.version(peer)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    lines = [
-        "# Side by side with peers",
-        "",
-        "Written by `make bench`. Each contender runs in a process of its own, in turn with ours; results are compared",
-        "first, and must agree.",
-        f"A ratio is the peer's time over ours in the same round (above 1: ours is faster): median of {ROUNDS} rounds, "
-        "lowest to highest.",
-        "",
-        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; {', '.join(versions)}.",
-        "",
-        "| work | peer | ours, ms | peer, ms | ratio | spread | goal |",
-        "|---|---|---|---|---|---|---|",
-        *map(_line, found),
-        "",
-    ]
-    return "\n".join(lines)
+def _study(module: str) -> object:
+    study = importlib.import_module(module)
+    data = study.measure()
+    print(*study.lines(data, []), sep="\n", flush=True)
+    return data
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

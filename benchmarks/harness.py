@@ -1,58 +1,100 @@
-"""How a row is measured: a process for each contender, rounds taken in turn, ratios by pairs."""
+"""How a row is measured: a process for each contender, results compared, then rounds taken in turn."""
 
+import importlib.util
 import json
 import os
-import statistics
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.compiler.kernels import WARM
+
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 9
+FIRST = WARM + 5  # steps in which plans are recorded, and kernels are made
+SLICE = 0.25  # seconds: how long a contender steps in one round, at least one step
 # Set before anything loads: beside torch's spinning threads, whoever comes next would pay for them.
 QUIET_THREADS = {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "PASSIVE"}
+
+EAGER, NUMPY, NUMBA = "eager", "compiled, NumPy alone", "compiled, numba"
+VARIANTS = (NUMBA, NUMPY, EAGER)  # of ours, as columns
+
+Step, Check = Callable[[], Any], Callable[[], dict[str, Any]]
+Make = Callable[[], tuple[Step, Check]]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: contenders by name, the first one ours, and how closely they must agree."""
+    """One piece of work: ours in its variants, and peers; how closely they must agree; what is aimed at.
+
+    Attributes
+    ----------
+    title : str
+    ours : mapping of variant to function
+        Each makes ``(step, check)``: `step` is timed, `check` gives what must be equal for all.
+    peers : mapping of name to function
+        A name begins with that of its package: ``"torch channels_last"``, ``"jax.jit"``.
+    tolerance : float
+        Of the results, relative to the size (2-norm) of ours.
+    exact : tuple of str
+        Results that must be equal to the last bit.
+    first : int
+        How many steps belong to the beginning, in which plans are recorded and kernels are made.
+    goals : mapping of peer to mapping of variant to float
+        How many times the peer's speed ours is to have.
+    flops : float
+        Operations on numbers in the products of matrices and convolutions of one step; 0 if not stated.
+    least : float
+        Bytes that a step must move at least, if every array is read and written once for each use; 0 if not stated.
+    """
 
     title: str
-    contenders: dict[str, Callable[[], Any]]
-    steps: int
+    ours: Mapping[str, Make]
+    peers: Mapping[str, Make]
     tolerance: float
-    goals: dict[str, str]
+    exact: tuple[str, ...] = ()
+    first: int = FIRST
+    goals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    flops: float = 0.0
+    least: float = 0.0
+
+    def contenders(self) -> dict[str, Make]:
+        """All that can run here: ours first."""
+        return {name: make for name, make in {**self.ours, **self.peers}.items() if is_here(name)}
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """How many times faster ours is than one peer: median, lowest and highest over the paired rounds."""
+def is_here(contender: str) -> bool:
+    """Whether the package of a contender is installed."""
+    package = "numba" if contender == NUMBA else re.split(r"[ .]", contender)[0].lower()
+    return contender in (EAGER, NUMPY) or importlib.util.find_spec(package) is not None
 
-    row: str
-    peer: str
-    ours_ms: float
-    peer_ms: float
-    median: float
-    low: float
-    high: float
-    goal: str
+
+def least_bytes(parameters: int, values: int, moments: int = 0) -> int:
+    """Bytes of float32 that a step of training moves at least.
+
+    Each parameter is read twice, and written; its gradient is written and read; its `moments` too. Each value of the
+    forward pass, and its gradient, is written and read.
+    """
+    return 4 * (parameters * (5 + 2 * moments) + 4 * values)
 
 
 class Worker:
     """A contender in a process of its own, which does what it is told line by line."""
 
-    def __init__(self, module: str, row: str, contender: str) -> None:
+    def __init__(self, module: str, row: str, contender: str, cache: str) -> None:
         self.contender = contender
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", module, row, contender],
             cwd=ROOT,
-            env={**os.environ, **QUIET_THREADS},
+            env={**os.environ, **QUIET_THREADS, "TINYGRAD_EDU_CACHE": cache},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -75,37 +117,49 @@ class Worker:
         self.process.wait()
 
 
-def measure(module: str, name: str, row: Row) -> list[Ratio]:
-    """Check that all contenders of a row agree, then time them in turn."""
-    workers = [Worker(module, name, contender) for contender in row.contenders]
-    try:
-        _agree(workers, row)
-        for worker in workers:
-            worker.ask("time", row.steps)  # warm-up, dropped
-        rounds = [[worker.ask("time", row.steps) for worker in workers] for _ in range(ROUNDS)]
-    finally:
-        for worker in workers:
-            worker.stop()
-    found = []
-    for index, peer in enumerate(list(row.contenders)[1:], start=1):
-        ratios = [times[index] / times[0] for times in rounds]
-        found.append(
-            Ratio(
-                row.title,
-                peer,
-                1e3 * statistics.median(times[0] for times in rounds),
-                1e3 * statistics.median(times[index] for times in rounds),
-                statistics.median(ratios),
-                min(ratios),
-                max(ratios),
-                row.goals.get(peer, ""),
-            )
-        )
-    return found
+@contextmanager
+def workers_of(module: str, name: str, row: Row) -> Iterator[list[Worker]]:
+    """A process for each contender of a row; they end with the block."""
+    with tempfile.TemporaryDirectory() as cache:
+        workers: list[Worker] = []
+        try:
+            for contender in row.contenders():
+                workers.append(Worker(module, name, contender, cache))
+            yield workers
+        finally:
+            for worker in workers:
+                worker.stop()
 
 
-def _agree(workers: list[Worker], row: Row) -> None:
-    """Every contender computes what ours computes, to the row's tolerance."""
+def measure(module: str, name: str, row: Row, rounds: int = ROUNDS) -> dict[str, Any]:
+    """Check that all contenders of a row agree, then time them in turn.
+
+    Returns
+    -------
+    dict
+        For each contender ``first``, the seconds of its first steps together (kernels are not on the disk yet), and
+        ``times``, those of a step by round.
+    """
+    with workers_of(module, name, row) as workers:
+        firsts = [worker.ask("first", row.first) for worker in workers]
+        agree(workers, row)
+        for worker in workers:
+            worker.ask("time", SLICE)  # warm-up, dropped; it finds out how many steps fill a slice
+        taken = [[worker.ask("time", SLICE) for worker in workers] for _ in range(rounds)]
+    return {
+        worker.contender: {"first": first, "times": list(times)}
+        for worker, first, times in zip(workers, firsts, zip(*taken, strict=True), strict=True)
+    }
+
+
+def agree(workers: list[Worker], row: Row) -> None:
+    """Every contender computes what the first one computes, to the row's tolerance.
+
+    Raises
+    ------
+    SystemExit
+        If one does not: it names the result.
+    """
     with tempfile.TemporaryDirectory() as folder:
         results = []
         for worker in workers:
@@ -115,9 +169,15 @@ def _agree(workers: list[Worker], row: Row) -> None:
                 results.append({key: file[key] for key in file.files})
     for worker, result in zip(workers[1:], results[1:], strict=True):
         for key, expected in results[0].items():
-            scale = max(float(np.max(np.abs(expected))), 1e-30)
-            error = float(np.max(np.abs(result[key] - expected))) / scale
-            if not error <= row.tolerance:
+            if result[key].shape != expected.shape:
                 raise SystemExit(
-                    f"benchmarks: {row.title}: {key} of {worker.contender} differs by {error:.1e} (relative)"
+                    f"benchmarks: {row.title}: {key} of {worker.contender} has shape {result[key].shape}, "
+                    f"that of {workers[0].contender} {expected.shape}"
+                )
+            error = np.linalg.norm(np.ravel(result[key] - expected)) / max(np.linalg.norm(np.ravel(expected)), 1e-30)
+            allowed = 0.0 if key in row.exact else row.tolerance
+            if not error <= allowed:
+                raise SystemExit(
+                    f"benchmarks: {row.title}: {key} of {worker.contender} differs from that of "
+                    f"{workers[0].contender} by {error:.1e} (relative); at most {allowed:.0e} is allowed"
                 )

@@ -17,7 +17,8 @@ SCALES = (0.2, 0.05, 0.08, 0.05, 0.03, 0.0)
 def _problem(batch: int) -> tuple[list[Any], Any, Any]:
     rng = np.random.default_rng(0)
     parameters = [(s * rng.standard_normal(shape)).astype(np.float32) for s, shape in zip(SCALES, SHAPES, strict=True)]
-    return parameters, *engine.contested(rng.random((batch, 28, 28, 1), dtype=np.float32), rng.integers(0, 10, batch))
+    images = rng.standard_normal((batch, 28, 28, 1)).astype(np.float32)
+    return parameters, *engine.contested(images, rng.integers(0, 10, batch))
 
 
 def ours(batch: int, compiled: bool) -> Any:

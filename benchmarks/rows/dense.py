@@ -20,7 +20,9 @@ def _problem(batch: int) -> tuple[list[Any], Any, Any]:
         return (rng.standard_normal(shape) / 28).astype(np.float32)
 
     parameters = [draw(784, 128), np.zeros(128, np.float32), draw(128, 10), np.zeros(10, np.float32)]
-    return parameters, *engine.contested(rng.random((batch, 784), dtype=np.float32), rng.integers(0, 10, batch))
+    return parameters, *engine.contested(
+        rng.standard_normal((batch, 784)).astype(np.float32), rng.integers(0, 10, batch)
+    )
 
 
 def ours(batch: int, optimizer: str, compiled: bool) -> Any:

@@ -209,6 +209,26 @@ def test_an_operand_that_does_not_lie_in_a_row_is_read_all_the_same():
         close(fast(Value(view)).data, np.exp(-view) * view)
 
 
+def test_a_row_with_nan_has_nan_as_its_extremes():
+    fast = tinygrad_edu.compile(lambda x: (np.max(x * 2.0, axis=1), np.min(x * 2.0, axis=1)), jit=True)
+    x = np.random.default_rng(0).normal(size=(4, 50))
+    x[1, 7], x[2] = np.nan, -np.inf
+    for found, extreme in zip(fast(x), (np.max, np.min), strict=True):
+        np.testing.assert_array_equal(found.data, extreme(x * 2.0, axis=1))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 4e-7), (np.float64, 1e-14)])
+def test_gelu_is_exact_to_rounding(dtype, tolerance):
+    fast = tinygrad_edu.compile(tinygrad_edu.gelu, jit=True)
+    x = np.linspace(-6.0, 6.0, 1001).astype(dtype)
+    ours, theirs = Value(x), Value(x)
+    found, expected = fast(ours), tinygrad_edu.gelu(theirs)
+    found.backward(np.ones_like(x))
+    expected.backward(np.ones_like(x))
+    np.testing.assert_allclose(found.data, expected.data, rtol=0, atol=6 * tolerance)
+    np.testing.assert_allclose(ours.grad, theirs.grad, rtol=0, atol=tolerance)
+
+
 ODD = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, np.inf, -np.inf, np.nan, 1e-310, 1e300, -1e300, 710.0, -746.0, 20.5]
 
 

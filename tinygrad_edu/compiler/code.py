@@ -137,7 +137,7 @@ class Code:
             for var in leaving.pop(at - 1, ()):
                 arena.give(*self.where[var])
             for out in step.outs:
-                if not self._is_buffer(step, out):
+                if not self._is_buffer(step, out) or out in self.where:  # two parts may make the same thing
                     continue
                 heir = self._overwritten(step, out, at, last)
                 if heir is not None and heir in leaving[last[heir]]:
@@ -184,6 +184,7 @@ class Code:
         """A name for an object in the code."""
         name = self._bound.get(id(thing))
         if name is None:
+            hint = hint if hint.isidentifier() else "call"
             name = hint if hint not in self.space else f"{hint}_{len(self.space)}"
             self.space[name] = thing
             self._bound[id(thing)] = name

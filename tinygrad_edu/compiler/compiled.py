@@ -148,15 +148,18 @@ class Compiled:
         return map_leaves(lambda _, leaf: found[leaf.output] if isinstance(leaf, Place) else leaf, recording.result, "")
 
     def _look_again(self, plan: Plan, arguments: "Arguments") -> None:
-        """At the second call: record once more, and refuse a plan that has frozen a number."""
-        if plan.first is None:
+        """At the second call, and when Values have moved: record once more, and refuse a plan with a frozen number."""
+        environment = plan.recording.environment
+        if plan.first is None or (plan.looked and len(environment.unmoved()) == len(environment.values)):
             return
         first = plan.scalar or plan.recording
         differentiate = plan.scalar is None and current_mode().recording
         again = record_call(self.f, arguments.traced, differentiate)
         if again.guards == first.guards:
             refuse_unless_same(first, plan.first, again)
-            plan.first = None
+            plan.looked = True
+            environment.values = environment.unmoved()
+            plan.first = plan.first if environment.values else None
 
     def _run(self, plan: Plan, arguments: "Arguments") -> Any:
         if not self.verify:

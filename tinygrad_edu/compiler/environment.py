@@ -1,14 +1,15 @@
 """What a recorded function sees beside its arguments, and whether that is still as it was.
 
 A plan holds for the settings that were there when it was recorded: numbers, text and flags in closures and
-globals, attributes of objects, and who the Values and modules are. Numbers inside Values, buffers and arrays
-are read anew at each run and need no watching.
+globals, attributes of objects, classes and modules, and who the Values are. Numbers inside Values, buffers and
+arrays are read anew at each run and need no watching; that Values have other numbers than in the recording is told,
+because only then a second look finds numbers that were taken out of them.
 """
 
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from tinygrad_edu.op import Node, Operation
 
 SETTINGS = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype)
 # Whose inside does not change, or is not read while recording.
-CLOSED = (type, ModuleType, Operation, np.random.Generator, np.ufunc, np.dtype, *SETTINGS)
+CLOSED = (ModuleType, Operation, np.random.Generator, np.ufunc, np.dtype, *SETTINGS)
 SMALL = 1024  # numbers
+FEW = 32
 LIBRARIES = frozenset({"tinygrad_edu", "numpy", "builtins"}) | sys.stdlib_module_names
 
 
@@ -30,6 +32,8 @@ class Environment:
     f : callable
     read : collection of int
         Ids of arrays that each run reads anew.
+    beside : sequence
+        More that it sees: objects among its arguments.
 
     Examples
     --------
@@ -44,12 +48,13 @@ class Environment:
     False
     """
 
-    def __init__(self, f: Callable[..., Any], read: Sequence[int] = ()) -> None:
+    def __init__(self, f: Callable[..., Any], read: Sequence[int] = (), beside: Sequence[Any] = ()) -> None:
         self.views: list[tuple[Callable[[], Any], list[Any], list[int], str]] = []
         self.arrays: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+        self.values: list[tuple[Node, bytes]] = []
         self._seen: set[int] = set()
         self._read = frozenset(read)
-        stack: list[Any] = [f]
+        stack: list[Any] = [f, *beside]
         while stack:
             thing = stack.pop()
             if id(thing) not in self._seen and not isinstance(thing, CLOSED):
@@ -71,8 +76,15 @@ class Environment:
                 return f"an array of shape {array.shape}"
         return None
 
+    def unmoved(self) -> list[tuple[Node, bytes]]:
+        """The Values that have the numbers which they had."""
+        return [(value, before) for value, before in self.values if _few(value) == before]
+
     def _look_into(self, thing: Any) -> Sequence[Any]:
         """Note what a thing holds; gives back where to look further."""
+        if isinstance(thing, Node):
+            self.values.append((thing, _few(thing)))
+            return ()
         if isinstance(thing, FunctionType):
             return self._function(thing)
         if isinstance(thing, MethodType):
@@ -87,26 +99,53 @@ class Environment:
             return self._note(lambda: thing, f"a {type(thing).__name__}")
         if isinstance(thing, dict):
             return self._note(thing.values, "a dict")
-        held: Any = getattr(thing, "__dict__", None)
-        unread = held is None or getattr(type(thing), "unread_by_calls", False)
-        if unread or isinstance(thing, Node) or type(thing).__module__ == "numpy":
+        if isinstance(thing, property):
+            return (thing.fget,)
+        if isinstance(thing, (staticmethod, classmethod)):
+            return (thing.__func__,)
+        if isinstance(thing, type):
+            return self._classes(thing)
+        if getattr(type(thing), "unread_by_calls", False) or type(thing).__module__ == "numpy":
             return ()
-        found = self._note(held.values, f"an attribute of a {type(thing).__name__}")
-        for kind in type(thing).__mro__:
-            if kind.__module__.partition(".")[0] not in LIBRARIES:
-                found = [*found, *self._note(vars(kind).values, f"an attribute of the class {kind.__name__}")]
+        found = self._classes(type(thing))
+        held: Any = getattr(thing, "__dict__", None)
+        if held is not None:
+            found += self._note(held.values, f"an attribute of a {type(thing).__name__}")
+        slots = [vars(kind)[name] for kind in type(thing).__mro__ for name in _slots(kind)]
+        if slots:
+            found += self._note(lambda: [_slot(slot, thing) for slot in slots], f"an attribute of a {type(thing).__name__}")
         return found
+
+    def _classes(self, kind: type) -> list[Any]:
+        """Note what a class holds, and those that it inherits from."""
+        return [
+            thing
+            for one in kind.__mro__
+            if one.__module__.partition(".")[0] not in LIBRARIES
+            for thing in self._note(vars(one).values, f"an attribute of the class {one.__name__}")
+        ]
 
     def _function(self, f: FunctionType) -> Sequence[Any]:
         if (f.__module__ or "").partition(".")[0] in LIBRARIES and not f.__closure__:
             return ()
-        held = [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
+        held = self._note(
+            lambda: [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()], f"a default of {f.__name__}"
+        )
         cells, world = f.__closure__ or (), f.__globals__
-        names = [name for name in _names(f.__code__) if name in world]
+        written = _names(f.__code__)
+        names = [name for name in written if name in world]
         if cells:
             held += self._note(lambda: [_content(cell) for cell in cells], f"a variable around {f.__name__}")
         if names:
             held += self._note(lambda: [world.get(name) for name in names], f"a global of {f.__name__}")
+        modules = [thing for thing in held if _is_users(thing)]
+        for module in modules:  # grows: a module inside another
+            inside = vars(module)
+            found = self._note(
+                lambda inside=inside: [inside.get(name) for name in written], f"an attribute of {module.__name__}"
+            )
+            held += found
+            modules += [thing for thing in found if _is_users(thing) and thing not in modules]
         return held
 
     def _note(self, view: Callable[[], Any], where: str) -> list[Any]:
@@ -119,6 +158,31 @@ def _sample(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The numbers by which a change in an array is noticed: all of a small one, some of a large one."""
     flat = array.reshape(-1) if array.flags.c_contiguous else array.ravel()
     return flat if flat.size <= SMALL else flat[:: flat.size // SMALL]
+
+
+def _few(value: Node) -> bytes:
+    """Some of the numbers of a Value, to notice that they have changed."""
+    data = np.asarray(value.data)
+    return data.reshape(-1)[:: data.size // FEW + 1].tobytes() if data.flags.c_contiguous else data.tobytes()
+
+
+def _slots(kind: type) -> Sequence[str]:
+    """The slots of a user's class."""
+    if kind.__module__.partition(".")[0] in LIBRARIES:
+        return ()
+    return [name for name, held in vars(kind).items() if isinstance(held, MemberDescriptorType)]
+
+
+def _slot(slot: Any, thing: Any) -> Any:
+    try:
+        return slot.__get__(thing)
+    except AttributeError:  # not filled yet
+        return None
+
+
+def _is_users(thing: Any) -> bool:
+    """Whether this is a module, and none of a library."""
+    return isinstance(thing, ModuleType) and thing.__name__.partition(".")[0] not in LIBRARIES
 
 
 def _alike(now: list[Any], then: list[Any]) -> bool:

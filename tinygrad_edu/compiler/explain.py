@@ -22,7 +22,9 @@ def explain(plan: Plan) -> str:
     recording = plan.recording
     program = recording.program
     counts = [f"{name} {count}" for name, count in recording.passes]
-    code = plan.runner().code
+    runner = plan.runner()
+    runner.home.append(runner)  # only looked at
+    code = runner.code
     flops, moved = sum(map(flops_of, program.steps)), sum(map(bytes_of, program.steps))
     results = sum(step.out.nbytes for step in program.steps)
     kinds = {"arguments": int, "from outside": object}

@@ -40,7 +40,9 @@ class Plan:
     compare : callable, optional
         Called with each run, result, its gradient, and the gradients found: in verification.
     first : Program, optional
-        The program before any pass, until the function was recorded a second time.
+        The program before any pass, until all Values that the function can see have had other numbers.
+    looked : bool
+        Whether the function was recorded a second time.
     scalar : Recording, optional
         Of the function's scalars, if the plan has lifted them.
     """
@@ -52,6 +54,7 @@ class Plan:
         self.idle: list[Runner | TapeRunner] = []
         self.compare: Callable[..., None] | None = None
         self.first: Program | None = None
+        self.looked = False
         self.scalar: Recording | None = None
         pairs = list(zip(recording.program.inputs, recording.sources, strict=True))
         outside = [(i, s, v) for i, (v, s) in enumerate(pairs) if hasattr(s, "data") and not is_array(s)]

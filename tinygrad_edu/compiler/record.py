@@ -14,7 +14,7 @@ from tinygrad_edu.compiler.traced import BARRIER, INPUT, Capture, Traced
 from tinygrad_edu.errors import CompileError, NotDifferentiableError, TinygradEduError
 from tinygrad_edu.mode import capturing
 from tinygrad_edu.op import CONSTANT, LEAF, Node
-from tinygrad_edu.transforms.trees import map_leaves
+from tinygrad_edu.transforms.trees import flatten, map_leaves
 
 
 @dataclass
@@ -139,8 +139,10 @@ def record_call(
     """
     for last_try in (False, True):
         before = Environment(f)
-        recording = _record(f, call, differentiate)
+        recording = _record(f, call, differentiate, [value for value, _ in before.values])
         changed = before.changed()
+        if changed is None and len(before.unmoved()) < len(before.values):
+            changed = "the data of a Value"
         if changed is None:
             return recording
         if last_try:
@@ -155,6 +157,7 @@ def _record(
     f: Callable[..., Any],
     call: Callable[[Callable[[str, Any], Any]], tuple[Any, Any]],
     differentiate: bool | Literal["unless many scalars"],
+    values: Sequence[Node],
 ) -> Recording:
     capture = Capture()
     arguments: list[Traced] = []
@@ -184,8 +187,9 @@ def _record(
         ) from error
     finally:
         capture.rewind()
-    capture.settle_arrays()
-    environment = Environment(f, list(capture.arrays))
+    capture.settle_arrays(values)
+    beside = [leaf for _, leaf in flatten((args, kwargs), "") if not isinstance(leaf, Node)]
+    environment = Environment(f, list(capture.arrays), beside)
     made = _Builder(capture, arguments).recording(outputs, template, leaves, gradients, seeds, environment)
     made.differentiated = bool(differentiate)
     return made

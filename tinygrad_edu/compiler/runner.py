@@ -36,9 +36,14 @@ class Runner:
         inputs = recording.program.inputs
         self.fed = [i for i, var in enumerate(inputs) if i not in seeding and var not in held]
         self.saved: Any = ()
+        lasting = {v for var in self.code.saved for v in self.code.storage.get(var, (var,))}
+        plain = [i for i in self.fed if i not in recording.wrt and inputs[i] in lasting]
+        self.copied = [i for i in plain if isinstance(recording.sources[i], (int, np.ndarray))]
 
-    def forward(self, feeds: Sequence[Any]) -> Sequence[Any]:
+    def forward(self, feeds: list[Any]) -> Sequence[Any]:
         """Results, new data of buffers, guards."""
+        for i in self.copied:  # the caller may change its arrays before the backward pass
+            feeds[i] = np.array(feeds[i]) if isinstance(feeds[i], np.ndarray) else feeds[i]
         outputs, self.saved = self.code.functions["forward"](*[feeds[i] for i in self.fed])
         return outputs  # type: ignore[no-any-return]  # generated code gives a tuple
 

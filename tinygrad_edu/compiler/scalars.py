@@ -63,6 +63,7 @@ class NumberGradients:
         self.recording = recording
         self.scalar: Recording | None = None
         self.first: Program | None = None
+        self.looked = False
         self.flat = flat
         self.parameters = parameters
         program, grads = recording.program, recording.gradients[0]

@@ -41,6 +41,14 @@ class Traced(Value):
     def data(self, data: Any) -> None:
         _data.__set__(self, data)
 
+    def backward(self, gradient: Any = None, keep: Any = "all", create_graph: bool = False) -> NoReturn:
+        """Not in a recording."""
+        raise CompileError(
+            f"{line_of_user()}: backward() inside a compiled function would be done once, while recording. Return the "
+            "loss and call backward() on it; or use tinygrad_edu.grad inside; for whole steps of training there is "
+            "fit(compile=True)."
+        )
+
     def tolist(self) -> Any:
         """What ``array.tolist()`` gives: nested lists of Python floats, each a node."""
         if self.dtype.kind != "f":
@@ -139,17 +147,30 @@ class Capture:
         barred = x.op.terminal and x.op is not LEAF
         return x if barred else self._node(BARRIER, _data.__get__(x), [x])
 
-    def settle_arrays(self) -> None:
+    def settle_arrays(self, values: Sequence[Node]) -> None:
         """Tell arrays of the outside, which each run reads anew, from those that the function made for itself.
 
-        The latter are in nobody's hands any more when it has returned, so they stay as they are.
+        The latter are in nobody's hands any more when it has returned, so they stay as they are. An array that a
+        Value holds (`values`, and those that were used) is read from the Value.
         """
-        owners = {id(x.data): x for x, _ in self.outside.values() if isinstance(x, Node)}
+        values = [*values, *(x for x, _ in self.outside.values() if isinstance(x, Node))]
+        owners = {id(x.data): x for x in values}
+        gradients = {id(x.grad) for x in values if x.grad is not None}
         for key, (array, nodes) in list(self.arrays.items()):
             owner = array.base if isinstance(array.base, np.ndarray) else None
             if sys.getrefcount(array) <= HELD_BY_US and (owner is None or sys.getrefcount(owner) <= HELD_BY_US):
                 del self.arrays[key]
                 continue
+            if key in gradients:
+                raise CompileError(
+                    "compile: the function uses `.grad` of a Value, and a plan would keep to this very array. Pass it "
+                    "as an argument, or use `grad`."
+                )
+            if not all(np.array_equal(_data.__get__(node), array, equal_nan=array.dtype.kind == "f") for node in nodes):
+                raise CompileError(
+                    f"compile: the function changes an array of shape {array.shape} after it has computed with it, "
+                    "which a plan would not do again. Make a new array, or leave this function uncompiled."
+                )
             for node in nodes:
                 node.op = INPUT
                 self.outside[id(node)] = (owners.get(key, array), node)

@@ -150,14 +150,17 @@ class GradientStep:
         return self.flat
 
     def _look_again(self, plan: "_Gradients | NumberGradients", arguments: Arguments) -> None:
-        """At the second call: record once more, and refuse a plan that has frozen a number."""
-        if plan.first is None:
+        """At the second call, and when Values have moved: record once more, and refuse a plan with a frozen number."""
+        environment = plan.recording.environment
+        if plan.first is None or (plan.looked and len(environment.unmoved()) == len(environment.values)):
             return
         first = plan.scalar or plan.recording
         again = record_call(self.f, arguments.traced, differentiate=plan.scalar is None)
         if again.guards == first.guards:
             refuse_unless_same(first, plan.first, again)
-            plan.first = None
+            plan.looked = True
+            environment.values = environment.unmoved()
+            plan.first = plan.first if environment.values else None
 
 
 class _Gradients:
@@ -187,7 +190,8 @@ class _Gradients:
         self.fed = [s for var, s in zip(program.inputs, recording.sources, strict=True) if var not in held]
         self.count = count
         self.scalar: Recording | None = None
-        self.first: Program | None = None  # before any pass, until the function was recorded a second time
+        self.first: Program | None = None  # before any pass, until nothing is left to look for
+        self.looked = False  # whether the function was recorded a second time
 
     def run(self, leaves: Sequence[Any]) -> Any:
         """The results, or None if a guard failed."""

@@ -43,7 +43,7 @@ class Warmth:
         if self.left < 0:
             return False
         self.left -= 1
-        self.jit = self.left < 0
+        self.jit = self.left < 0 and _works()
         return self.jit
 
 
@@ -51,3 +51,13 @@ class Warmth:
 def available() -> bool:
     """Whether numba is installed."""
     return importlib.util.find_spec("numba") is not None
+
+
+@functools.cache
+def _works() -> bool:
+    """Whether numba can be imported: one that is older than NumPy cannot."""
+    try:
+        importlib.import_module("numba")
+    except ImportError:
+        return False
+    return True

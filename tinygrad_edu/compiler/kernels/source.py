@@ -252,7 +252,7 @@ class Writer:
             for i, step in enumerate(nest.steps):
                 if nest.over.get(i) == "row" and self.stages.of[i] == stage:
                     lines.append(f"r{i} = {cast(START[step.op.name], self._row_type(i))}")
-                    lines += [f"q{i} = 0"] if step.op.name in FAST else []
+                    lines += [f"q{i} = int32(0)"] if step.op.name in FAST else []
         return lines
 
     def _row_type(self, i: int) -> np.dtype[Any]:
@@ -288,7 +288,7 @@ class Writer:
                 name, dtype = (f"a{i}", DOUBLE) if over == "all" else (f"r{i}", self._row_type(i))
                 if over == "row" and step.op.name in FAST:
                     join = FAST[step.op.name]
-                    lines.append(f"q{i} += {text} != {text}")
+                    lines.append(f"q{i} += int32(1) if {text} != {text} else int32(0)")
                 lines.append(f"{name} = {join}({name}, {text if dtype == step.out.dtype else cast(text, dtype)})")
         if not lines and not stores:
             return []

@@ -170,7 +170,10 @@ def _summed(step: Step, made: Made) -> Rewrite:
 
 
 def _exponential(step: Step, made: Made) -> Rewrite:
-    """exp(s - log t) is exp(s) / t: in the gradient of a log-softmax both parts are there already."""
+    """exp(s - log t) is exp(s) / t: in the gradient of a log-softmax both parts are there already.
+
+    Only where s is x - max(x): elsewhere exp(s) could overflow.
+    """
     difference = made.get(step.operands[0])
     if difference is None or difference.op.name != "subtract":
         return None
@@ -178,8 +181,19 @@ def _exponential(step: Step, made: Made) -> Rewrite:
     inner = made.get(log_t)
     if inner is None or inner.op.name != "log" or s.dtype != step.out.dtype or s.shape != step.out.shape:
         return None
+    shift = made.get(s)
+    if shift is None or shift.op.name != "subtract" or not _is_maximum(shift.operands[1], shift.operands[0], made):
+        return None
     top = result(step.op, (s,), step.out)
     return [top, Step(REGISTRY["divide"], (top.out, inner.operands[0]), {}, step.out)]
+
+
+def _is_maximum(top: Var, x: Var, made: Made) -> bool:
+    """Whether `top` holds the largest entries of `x`."""
+    step = made.get(top)
+    while step is not None and step.op.name in ("reshape", "expand_dims", "broadcast_to", "where"):
+        step = made.get(step.operands[1 if step.op.name == "where" else 0])  # where(isfinite(max), max, 0)
+    return step is not None and step.op.name == "max" and step.operands[0] is x
 
 
 RULES: Mapping[str, tuple[Callable[[Step, Made], Rewrite], ...]] = {

@@ -1,0 +1,1 @@
+"""What is measured beside the rows: how work grows, memory, and the limits of the machine."""
