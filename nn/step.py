@@ -61,7 +61,7 @@ class CompiledStep:
     def update(self) -> None:
         """The optimizer's step, by the gradients that the parameters have."""
         flat, optimizer = self.gradients.flat, self.optimizer
-        if flat is None or len(optimizer.param_groups) > 1 or any([p.grad is None for p in flat.parameters]):
+        if flat is None or len(optimizer.param_groups) > 1 or any(p.grad is None for p in flat.parameters):
             optimizer.step()
             return
         flat.gather_gradients()

@@ -2,7 +2,6 @@
 
 import gc
 import sys
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -80,24 +79,22 @@ def test_an_ordering_trap_waits_for_all_consumers():
 def test_a_million_nodes_build_differentiate_and_are_freed_without_the_collector():
     gc.collect()
     gc.disable()
-    tracemalloc.start()
     try:
-        before = tracemalloc.get_traced_memory()[0]
+        before = sys.getallocatedblocks()
         x = Value(1.0)
         y = x
         for _ in range(1_000_000):
             y = y + 1.0
         y.backward()
         assert (y.data, x.grad) == (1_000_001.0, 1.0)
-        built = tracemalloc.get_traced_memory()[0]
+        built = sys.getallocatedblocks()
         del y
         x.zero_grad()
-        after = tracemalloc.get_traced_memory()[0]
+        after = sys.getallocatedblocks()
     finally:
-        tracemalloc.stop()
         gc.enable()
-    assert built - before > 50_000_000
-    assert after - before < 1_000_000
+    assert built - before > 1_000_000
+    assert after - before < 1_000
 
 
 def test_no_graph_needs_the_cyclic_collector():

@@ -4,91 +4,19 @@ No operation escapes: one without cases fails. A helper gets a `Call` and raises
 at the end faults are planted in throw-away operations, one for each helper.
 """
 
-import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-import tinygrad_edu  # noqa: F401 - registers the operations
+from tests.calls import OURS, Call, call_of
 from tinygrad_edu.check import Verdict, check_gradients
+from tinygrad_edu.check.operations import drawn
 from tinygrad_edu.errors import GradientCheckError
 from tinygrad_edu.kinds import Elementwise, General, Linear, Multilinear
-from tinygrad_edu.op import REGISTRY, Case, Interval, Operation, case
+from tinygrad_edu.op import REGISTRY, Interval, case
 from tinygrad_edu.transforms import jvp, vjp
 from tinygrad_edu.value import Value
-
-# As registered when this file is collected: examples in docstrings, and other tests, enter theirs too.
-OURS = sorted(
-    name
-    for name, op in REGISTRY.items()
-    if op.kind != "source" and not name.endswith("_doc") and not op.forward.__module__.startswith(("test_", "__main__"))
-)
-
-
-@dataclass(frozen=True)
-class Call:
-    """One way to call an operation, with operands drawn from its domain."""
-
-    op: Operation
-    operands: tuple[Any, ...]
-    params: dict[str, Any]
-    rng: np.random.Generator
-
-    @property
-    def varied(self) -> list[int]:
-        """The operands that have a derivative."""
-        return [i for i in range(len(self.operands)) if self.op.has_rule(i)]
-
-    @property
-    def inputs(self) -> list[Any]:
-        return [self.operands[i] for i in self.varied]
-
-    def run(self, *inputs: Any) -> Any:
-        """The operation as a function of the operands that have a derivative."""
-        operands = list(self.operands)
-        for i, x in zip(self.varied, inputs, strict=True):
-            operands[i] = x
-        return self.op(operands, **self.params) if self.op.variadic else self.op(*operands, **self.params)
-
-    def seed(self) -> Any:
-        """A gradient of the result, drawn at random, in its shape and dtype."""
-        out = np.asarray(self.run(*self.inputs))
-        return np.asarray(self.rng.normal(size=out.shape)).astype(out.dtype)
-
-    def with_inputs(self, inputs: list[Any]) -> "Call":
-        operands = list(self.operands)
-        for i, x in zip(self.varied, inputs, strict=True):
-            operands[i] = x
-        return Call(self.op, tuple(operands), self.params, self.rng)
-
-    def gradients(self, seed: Any) -> list[Any]:
-        """The gradients of the inputs, through `Value.backward`."""
-        values = [Value(x) for x in self.inputs]
-        self.run(*values).backward(seed)
-        return [value.grad for value in values]
-
-
-def draw(interval: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-    if interval.integer:
-        return rng.integers(int(interval.low), int(interval.high) + 1, shape)
-    inset = 0.05 * (interval.high - interval.low)  # a step of the checker stays inside
-    return np.asarray(rng.uniform(interval.low + inset, interval.high - inset, shape))
-
-
-def call_of(op: Operation, way: Case, salt: str = "") -> Call:
-    rng = np.random.default_rng(zlib.crc32(f"{op.name} {way} {salt}".encode()))
-    if op.sample is not None:
-        return Call(op, tuple(op.sample(rng, way)), way.params, rng)
-    domains = op.domain * len(way.shapes) if op.variadic else op.domain
-    operands = tuple(draw(domain, shape, rng) for domain, shape in zip(domains, way.shapes, strict=False))
-    return Call(op, operands, way.params, rng)
-
-
-def calls(name: str) -> list[Call]:
-    op = REGISTRY[name]
-    return [call_of(op, way) for way in op.cases]
 
 
 def close(a: Any, b: Any, relative: float) -> bool:
@@ -104,15 +32,15 @@ def close(a: Any, b: Any, relative: float) -> bool:
 
 
 def assert_values_compute_what_arrays_do(call: Call) -> None:
-    plain = call.run(*call.inputs)
-    recorded = call.run(*map(Value, call.inputs)).data
+    plain = call(*call.inputs)
+    recorded = call(*map(Value, call.inputs)).data
     assert np.shape(plain) == np.shape(recorded)
     assert np.result_type(plain) == np.result_type(recorded)
     assert np.array_equal(plain, recorded, equal_nan=True)
 
 
 def assert_gradients_are_those_of_finite_differences(call: Call) -> None:
-    report = check_gradients(call.run, *call.inputs)
+    report = check_gradients(call, *call.inputs)
     assert report.verdict is Verdict.PASS, str(report)
 
 
@@ -126,7 +54,7 @@ def derivative(call: Call, order: int) -> Any:
 
         return weighed
 
-    f, seed = call.run, call.seed()
+    f, seed = call, call.seed()
     for _ in range(order - 1):
         f = once(f, [call.rng.normal(size=np.shape(x)) for x in call.inputs], seed)
         seed = 1.0
@@ -147,8 +75,8 @@ def assert_forward_mode_is_the_transpose_of_reverse_mode(call: Call) -> None:
     inputs = tuple(call.inputs)
     tangents = tuple(np.asarray(call.rng.normal(size=np.shape(x))) for x in inputs)
     seed = call.seed()
-    _, pushed = jvp(call.run, inputs, tangents)
-    _, pull = vjp(call.run, *inputs)
+    _, pushed = jvp(call, inputs, tangents)
+    _, pull = vjp(call, *inputs)
     assert np.shape(pushed) == np.shape(seed)
     terms = [seed * pushed, *(-g * t for g, t in zip(_tuple(pull(seed)), tangents, strict=True))]
     total = sum(np.sum(term) for term in terms)
@@ -161,7 +89,7 @@ def assert_float32_stays_float32(call: Call) -> None:
     wide = call.gradients(seed)
     narrow = call.with_inputs([np.asarray(x, np.float32) for x in call.inputs])
     values = [Value(x) for x in narrow.inputs]
-    out = narrow.run(*values)
+    out = narrow(*values)
     out.backward(np.asarray(seed, out.dtype))
     for value, g in zip(values, wide, strict=True):
         assert value.grad.dtype == np.float32, f"a gradient of {value.grad.dtype} for a float32 operand"
@@ -174,11 +102,11 @@ def assert_memory_layout_does_not_matter(call: Call) -> None:
     usual = call.gradients(seed)
     values = [Value(np.flip(x)) for x in call.inputs]
     turned = [value[(slice(None, None, -1),) * value.ndim] for value in values]
-    call.run(*turned).backward(seed)
+    call(*turned).backward(seed)
     for value, g in zip(values, usual, strict=True):
         assert close(np.flip(value.grad), g, 1e-12)
     values = [Value(np.asarray(x).T) for x in call.inputs]
-    call.run(*(value.transpose() for value in values)).backward(seed)
+    call(*(value.transpose() for value in values)).backward(seed)
     for value, g in zip(values, usual, strict=True):
         assert close(np.transpose(value.grad), g, 1e-12)
 
@@ -193,12 +121,12 @@ def assert_a_repeated_operand_collects_all_its_gradients(call: Call) -> None:
     common = Interval(max(d.low for d in domains), min(d.high for d in domains))
     if common.low >= common.high:
         return
-    x = draw(common, np.shape(call.operands[first]), call.rng)
+    x = drawn(common, np.shape(call.operands[first]), call.rng)
     at_x = call.with_inputs([x if i in same else call.operands[i] for i in call.varied])
     seed = at_x.seed()
     expected = sum(g for i, g in zip(call.varied, at_x.gradients(seed), strict=True) if i in same)
     value = Value(x)
-    at_x.run(*(value if i in same else call.operands[i] for i in call.varied)).backward(seed)
+    at_x(*(value if i in same else call.operands[i] for i in call.varied)).backward(seed)
     assert close(value.grad, expected, 1e-12)
 
 
@@ -208,7 +136,7 @@ def assert_floats_and_0d_arrays_agree(call: Call) -> None:
     seed = call.seed()
     by_array = call.gradients(seed)
     as_floats = call.with_inputs([float(x) for x in call.inputs])
-    assert close(as_floats.run(*as_floats.inputs), call.run(*call.inputs), 1e-15)
+    assert close(as_floats(*as_floats.inputs), call(*call.inputs), 1e-15)
     for g, h in zip(as_floats.gradients(seed), by_array, strict=True):
         assert isinstance(g, float)
         assert close(g, h, 1e-14)
@@ -218,7 +146,7 @@ def assert_nothing_is_mutated_or_shared(call: Call) -> None:
     inputs, seed = [np.array(x) for x in call.inputs], call.seed()
     kept = seed.copy()
     values = [Value(x) for x in inputs]
-    out = call.run(*values)
+    out = call(*values)
     result = np.array(out.data)
     out.backward(seed)
     assert np.array_equal(seed, kept), "the seed was changed"
@@ -265,24 +193,25 @@ def test_an_operation_says_how_it_is_called(name):
 @pytest.mark.parametrize("helper", HELPERS, ids=lambda helper: helper.__name__.removeprefix("assert_"))
 @pytest.mark.parametrize("name", [name for name in OURS if not REGISTRY[name].terminal])
 def test_every_operation(name, helper):
-    for call in calls(name):
+    for way in REGISTRY[name].cases:
+        call = call_of(REGISTRY[name], way)
         try:
             helper(call)
         except Exception as error:
-            shapes = ", ".join(str(np.shape(x)) for x in call.operands)
-            error.add_note(f"{name} on shapes {shapes} with {call.params}")
+            error.add_note(str(call))
             raise
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if REGISTRY[name].terminal])
 def test_an_operation_without_a_derivative_is_flat_where_it_is_smooth(name):
-    for call in calls(name):
-        operands = call.operands
+    op = REGISTRY[name]
+    for way in op.cases:
+        call = call_of(op, way)
 
-        def run(*xs, call=call):
-            return call.op(list(xs), **call.params) if call.op.variadic else call.op(*xs, **call.params)
+        def run(*xs, params=way.params):
+            return op(list(xs), **params) if op.variadic else op(*xs, **params)
 
-        report = check_gradients(run, *operands)
+        report = check_gradients(run, *call.operands)
         assert report.verdict is Verdict.PASS, str(report)
         assert all(entry.analytic == 0.0 for entry in report.entries)
 

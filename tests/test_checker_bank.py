@@ -56,20 +56,28 @@ def test_half_of_the_bank_is_drawn_and_it_is_as_large_as_promised():
     assert not any(case.right for case in wrongs)
 
 
-@pytest.mark.parametrize("name", RIGHT)
+def each(cases):
+    """Their names; of those with very many inputs or terms, which take seconds, only in the slow tests."""
+    return [
+        pytest.param(name, marks=pytest.mark.slow if case.x.size > LARGE or "100,000" in name else ())
+        for name, case in cases.items()
+    ]
+
+
+@pytest.mark.parametrize("name", each(RIGHT))
 def test_a_right_claim_is_right_to_twelve_digits(name):
     case = RIGHT[name]
     assert case.claim.shape == np.shape(case.function(case.x)) + case.x.shape
     assert max(excess(case, case.claim, d) for d in directions(case)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", each(WRONG))
 def test_a_wrong_claim_stands_beside_a_truth_that_is_right(name):
     case = WRONG[name]
     assert max(excess(case, case.truth, d) for d in directions(case)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", each(WRONG))
 def test_a_wrong_claim_is_wrong_by_as_much_as_it_says(name):
     case = WRONG[name]
     if case.claim.shape != case.truth.shape:

@@ -45,7 +45,7 @@ def test_the_lesson_runs_and_shows_the_pictures_that_it_lists(lesson, tmp_path, 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.stem)
 def test_the_lesson_can_be_read_in_one_sitting_and_opens_as_a_notebook(lesson):
     lines = lesson.path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 160
+    assert len(lines) <= 150
     assert lines[0] == "# %% [markdown]"
     cells = [line for line in lines if line.startswith("# %%")]
     assert set(cells) == {"# %%", "# %% [markdown]"}

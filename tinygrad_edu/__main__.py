@@ -83,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("-o", "--output", type=Path, default=Path("graph.svg"), help=".svg .png .pdf .dot")
             command.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
             command.add_argument(
-                "--edges", choices=("local", "contribution"), help="what to write on them: local derivatives, or what flows back"
+                "--edges",
+                choices=("local", "contribution"),
+                help="what to write on them: local derivatives, or what flows back",
             )
 
     lesson = commands.add_parser("lesson", help="list the lessons; run one and open the page it makes")

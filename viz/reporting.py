@@ -2,17 +2,13 @@
 
 import base64
 import io
-import os
-import re
 from collections.abc import Mapping
 from html import escape
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.errors import ArgumentError
-from tinygrad_edu.files import write_whole
 from tinygrad_edu.viz.drawing import draw
+from tinygrad_edu.viz.pages import Page, filled, static
 from tinygrad_edu.viz.plots.curves import plot_history
 from tinygrad_edu.viz.plots.histograms import plot_histograms
 from tinygrad_edu.viz.text import clean, number
@@ -86,7 +82,7 @@ def report(
     return Report(clean(title, 120), notes, rooms)
 
 
-class Report:
+class Report(Page):
     """The page of `report`.
 
     Attributes
@@ -96,34 +92,17 @@ class Report:
     """
 
     def __init__(self, title: str, notes: str, rooms: list[tuple[str, str]]) -> None:
-        files = resources.files("tinygrad_edu.viz") / "static"
-        content = {
-            "STYLE": (files / "common" / "page.css").read_text("utf-8"),
-            "TITLE": escape(title),
-            "NOTES": "".join(f"<p>{escape(line)}</p>" for line in notes.splitlines() if line.strip()),
-            "ROOMS": "\n".join(f"<section><h2>{escape(head)}</h2>{body}</section>" for head, body in rooms),
-        }
-        page = (files / "report" / "page.html").read_text("utf-8")
-        self.html = re.sub("%%([A-Z]+)%%", lambda mark: content[mark[1]], page)
-
-    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-        """Write the page.
-
-        Raises
-        ------
-        OutputExistsError
-            If something is there and `overwrite` is false.
-        """
-        return write_whole(path, self.html.encode(), overwrite)
+        html = filled(
+            "report/page.html",
+            STYLE=static("common/page.css"),
+            TITLE=escape(title),
+            NOTES="".join(f"<p>{escape(line)}</p>" for line in notes.splitlines() if line.strip()),
+            ROOMS="\n".join(f"<section><h2>{escape(head)}</h2>{body}</section>" for head, body in rooms),
+        )
+        super().__init__(title, html)
 
     def __repr__(self) -> str:
         return f"<Report of {len(self.html):,} characters; .save(path) writes it>"
-
-    def _repr_html_(self) -> str:
-        return (
-            f'<iframe title="training report" srcdoc="{escape(self.html)}" sandbox="" '
-            'style="width:100%;height:760px;border:1px solid #8886;border-radius:8px"></iframe>'
-        )
 
 
 def _numbers(run: Any, metrics: Mapping[str, Any]) -> str:

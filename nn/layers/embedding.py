@@ -80,7 +80,8 @@ class Embedding(Module):
         vectors = self.weight[indices]
         if self.padding_index is None:
             return vectors
-        return np.where(np.expand_dims(indices == self.padding_index, -1), np.zeros_like(vectors, shape=(self.features,)), vectors)
+        padding = np.expand_dims(indices == self.padding_index, -1)
+        return np.where(padding, np.zeros_like(vectors, shape=(self.features,)), vectors)
 
     def _refuse_outside(self, indices: Any) -> None:
         outside = (indices < 0) | (indices >= self.n)

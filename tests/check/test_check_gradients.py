@@ -1,4 +1,4 @@
-"""`check_gradients` and `check_graph`: what they accept, what they leave untouched, what they report."""
+"""`check_gradients`: what it accepts, what it leaves untouched, what it reports."""
 
 import math
 import warnings
@@ -6,30 +6,19 @@ import warnings
 import numpy as np
 import pytest
 
-from tinygrad_edu import Value, no_grad, scope, stop_gradient
-from tinygrad_edu.check import Report, Verdict, check_gradients, check_graph
-from tinygrad_edu.check.lines import Coordinate, Cotangent, Line, cotangents
-from tinygrad_edu.check.subjects import from_gradient, unit_of
+from tinygrad_edu import Value, no_grad, stop_gradient
+from tinygrad_edu.check import Report, Verdict, check_gradients
 from tinygrad_edu.errors import ArgumentError, DTypeError, GradientCheckError, ShapeError
-from tinygrad_edu.kinds import elementwise
-from tinygrad_edu.op import REGISTRY
 
 rng = np.random.default_rng(7)
 X = rng.normal(size=(3, 2))
 W = rng.normal(size=(2, 4))
 
 
-@pytest.fixture
-def wrong_square():
-    """An operation whose rule forgets the factor 2."""
-    yield elementwise("wrong_square", lambda x: x * x, along=(lambda t, out, x: t * x,))
-    del REGISTRY["wrong_square"]
-
-
 def test_every_entry_of_every_input_is_compared():
     report = check_gradients(lambda x, w: np.tanh(x @ w).sum(), X, W)
     assert report.verdict is Verdict.PASS
-    assert [entry.argument for entry in report.entries] == ["argument 0"] * 6 + ["argument 1"] * 8
+    assert [entry.argument for entry in report.entries] == ["x"] * 6 + ["w"] * 8
     assert report.entries[1].index == (0, 1)
     assert report.miss_probability == 0.0
 
@@ -209,38 +198,11 @@ def test_steps_are_no_multiples_of_a_period():
     assert not check_gradients(f, 1.0, gradient=0.0, raise_on_fail=False).passed
 
 
-# -- lines
-
-
-def subject(f, *inputs):
-    return from_gradient(f, inputs, tuple(np.zeros(np.shape(x)) for x in inputs), None)
-
-
-def test_a_step_along_a_coordinate_is_the_one_that_floating_point_took():
-    line = Coordinate(subject(lambda x: x, np.array([1.0])), 0, 0, 1.0)
-    step, out = line.at(1.3e-16)
-    assert step == 2.0**-52
-    assert out == 1.0 + 2.0**-52
-    assert line.at(1e-17) == (0.0, None)
-
-
-def test_what_rounding_strays_from_a_line_counts_as_rounding():
-    x = np.array([1 - 2.0**-53])
-    sample = Line(subject(lambda x: x, x), {0: np.ones(1)}).along(Cotangent(np.ones(1), 0), {0: np.array([8.0])})
-    assert sample(2.0**-10).rounding == pytest.approx(8 * 2.0**-53 + 2.0**-52, rel=1e-2)
-    assert sample(-(2.0**-10)).rounding == pytest.approx(2.0**-52, rel=1e-2)
-
-
-def test_each_entry_of_a_result_weighs_as_its_magnitude_needs():
-    draw = np.random.default_rng(0)
-    (one,) = cotangents(np.array([1e8, 1e-3, 1.0]), (3,), draw, most=1, draws=1)
-    assert np.all(np.abs(one.weights * [1e8, 1e-3, 1.0]) < 4)
-    assert np.all(np.abs(one.weights * [1e8, 1e-3, 1.0]) > 0.4)
-
-
-def test_a_result_in_float32_is_as_rough_as_float32():
-    assert unit_of(np.float32(1.0)) == np.finfo(np.float32).eps
-    assert unit_of(1.0) == unit_of(3) == np.finfo(np.float64).eps
+def test_where_pythons_floats_turn_complex_the_function_has_no_value():
+    slope = 1.5 * (1.0 - 0.999) ** 0.5
+    right = check_gradients(lambda x: (x - 0.999) ** 1.5, 1.0, gradient=slope, raise_on_fail=False)
+    wrong = check_gradients(lambda x: (x - 0.999) ** 1.5, 1.0, gradient=1.01 * slope, raise_on_fail=False)
+    assert (right.verdict, wrong.verdict) == (Verdict.PASS, Verdict.FAIL)
 
 
 # -- projections
@@ -291,8 +253,8 @@ def test_the_budget_decides_between_entries_and_projections():
 
 def test_after_many_failures_the_rest_is_left_alone_and_the_report_says_so():
     report = check_gradients(lambda x: np.sum(x * x), rng.normal(size=100), gradient=np.zeros(100), raise_on_fail=False)
-    assert len(report.entries) == 25
-    assert any("75 more were not looked at" in note for note in report.notes)
+    assert len(report.entries) == 10
+    assert any("90 more were not looked at" in note for note in report.notes)
 
 
 # -- gradients from elsewhere
@@ -304,7 +266,7 @@ def test_a_gradient_by_hand_may_be_an_array_a_tuple_or_a_function():
     assert check_gradients(f, x, y, gradient=(2 * x * y, x * x)).passed
     assert check_gradients(f, x, y, gradient=lambda x, y: (2 * x * y, x * x)).passed
     assert check_gradients(np.sin, 1.0, gradient=math.cos).passed
-    with pytest.raises(GradientCheckError, match="argument 1"):
+    with pytest.raises(GradientCheckError, match="gradient for y"):
         check_gradients(f, x, y, gradient=(2 * x * y, x))
 
 
@@ -325,79 +287,3 @@ def test_the_functions_own_data_cannot_be_changed_by_it():
 
     assert check_gradients(f, x, gradient=np.full(3, 4.0)).verdict is Verdict.PASS
     assert (x == 1.0).all()
-
-
-# -- graphs
-
-
-def test_a_recorded_graph_is_verified_as_it_stands():
-    x, w = Value(X, name="x"), Value(W)
-    loss = np.tanh(x @ w).mean()
-    report = check_graph(loss)
-    assert report.verdict is Verdict.PASS
-    assert {entry.argument for entry in report.entries} == {"x", "leaf 1"}
-    assert "replayed" in report.notes[0]
-
-
-def test_checking_a_graph_touches_no_gradient_and_no_data():
-    x, w = Value(X, name="x"), Value(W, name="w")
-    hidden = x @ w
-    loss = (hidden * hidden).sum()
-    check_graph(loss)
-    assert x.grad is w.grad is hidden.grad is loss.grad is None
-    loss.backward()
-    before = [node.grad.copy() for node in (x, w, hidden)]
-    check_graph(loss)
-    assert all((old == node.grad).all() for old, node in zip(before, (x, w, hidden), strict=True))
-    assert (x.data == X).all()
-
-
-def test_a_wrong_rule_in_a_graph_fails(wrong_square):
-    x = Value(3.0, name="x")
-    with pytest.raises(GradientCheckError, match="gradient for x is wrong"):
-        check_graph(wrong_square(x) + 1)
-
-
-def test_nodes_in_between_can_be_varied_too():
-    x = Value(2.0, name="x")
-    y = x * x
-    y.name = "y"
-    report = check_graph(y * x, wrt=[y])
-    assert [(entry.argument, entry.analytic) for entry in report.entries] == [("y", 2.0)]
-
-
-def test_the_branch_that_was_recorded_is_the_one_that_is_checked():
-    x = Value(1e-9)
-    y = x * x if x > 0 else -x
-    assert check_graph(y).entries[0].analytic == 2e-9
-
-
-def test_a_float32_graph_is_checked_by_its_float64_twin():
-    x = Value(X.astype(np.float32), name="x")
-    report = check_graph((x * x * np.float32(0.1)).sum())
-    assert report.passed
-    assert report.worst.digits > 6
-    assert any("float64 twin" in note for note in report.notes)
-
-
-def test_a_graph_that_is_none_is_refused():
-    with pytest.raises(ArgumentError, match="use check_gradients"):
-        check_graph(lambda x: x)
-    with pytest.raises(ArgumentError, match="not a Value that the root depends on"):
-        check_graph(Value(1.0) * 2, wrt=[Value(1.0)])
-
-
-def test_weights_of_one_name_are_told_apart_by_their_layers():
-    with scope("layer0"):
-        hidden = Value([[1.0, 2.0]], name="weight") * 2.0
-    with scope("layer1"):
-        out = (hidden * Value([[3.0, 4.0]], name="weight")).sum()
-    report = check_graph(out)
-    assert {entry.argument for entry in report.entries} == {"layer0/weight", "layer1/weight"}
-
-
-def test_where_pythons_floats_turn_complex_the_function_has_no_value():
-    slope = 1.5 * (1.0 - 0.999) ** 0.5
-    right = check_gradients(lambda x: (x - 0.999) ** 1.5, 1.0, gradient=slope, raise_on_fail=False)
-    wrong = check_gradients(lambda x: (x - 0.999) ** 1.5, 1.0, gradient=1.01 * slope, raise_on_fail=False)
-    assert (right.verdict, wrong.verdict) == (Verdict.PASS, Verdict.FAIL)

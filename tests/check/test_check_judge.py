@@ -137,7 +137,7 @@ def test_noise_hides_no_more_than_it_must():
     assert found.verdict is Verdict.PASS
     assert 4 < found.digits < 8
     line = Walk(lambda t: Sample(t, f(1 + t) - math.sin(1), 1e-8), 1.0, noise=1e-8)
-    assert judge(line, math.cos(1) * 1.0001).verdict is Verdict.FAIL
+    assert judge(line, math.cos(1) * 1.001).verdict is Verdict.FAIL
 
 
 def test_noise_that_is_underestimated_threefold_ends_in_no_false_alarm():

@@ -41,25 +41,32 @@ def cook(recipe, a, b):
     return sum(np.sum(np.sin(one)) for one in made[2:]) if len(made) > 3 else np.sum(made[-1])
 
 
-@given(recipes(), st.sampled_from([(3, 2), (1, 4), (2, 2)]), st.sampled_from([np.float32, np.float64]))
+GRAPHS = (recipes(), st.sampled_from([(3, 2), (1, 4), (2, 2)]), st.sampled_from([np.float32, np.float64]))
+
+
+def assert_runs_as_it_was_written(fast, recipe, shape, dtype, seed):
+    rng = np.random.default_rng(seed)
+    a, b = (Value(rng.normal(size=shape).astype(dtype)) for _ in range(2))
+    expected = cook(recipe, a, b)
+    expected.backward()
+    wanted = [a.grad, b.grad]
+    a.grad = b.grad = None
+    found = fast(a, b)
+    found.backward()
+    tolerance = 1e-9 if dtype is np.float64 else 2e-3
+    assert found.data.dtype == expected.data.dtype
+    np.testing.assert_allclose(found.data, expected.data, rtol=tolerance, atol=tolerance)
+    for got, want in zip([a.grad, b.grad], wanted, strict=True):
+        if want is None:
+            assert got is None or not np.any(got)
+        else:
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * max(1, np.max(np.abs(want))))
+
+
+@given(*GRAPHS)
 @settings(max_examples=60, deadline=None)
 def test_a_compiled_graph_is_the_graph(recipe, shape, dtype):
     fast = tinygrad_edu.compile(lambda a, b: cook(recipe, a, b))
     for seed in range(3):
-        rng = np.random.default_rng(seed)
-        a, b = (Value(rng.normal(size=shape).astype(dtype)) for _ in range(2))
-        expected = cook(recipe, a, b)
-        expected.backward()
-        wanted = [a.grad, b.grad]
-        a.grad = b.grad = None
-        found = fast(a, b)
-        found.backward()
-        tolerance = 1e-9 if dtype is np.float64 else 2e-3
-        assert found.data.dtype == expected.data.dtype
-        np.testing.assert_allclose(found.data, expected.data, rtol=tolerance, atol=tolerance)
-        for got, want in zip([a.grad, b.grad], wanted, strict=True):
-            if want is None:
-                assert got is None or not np.any(got)
-            else:
-                assert got.dtype == want.dtype
-                np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * max(1, np.max(np.abs(want))))
+        assert_runs_as_it_was_written(fast, recipe, shape, dtype, seed)

@@ -15,7 +15,7 @@ from tinygrad_edu.op import Node
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SEEDS: Final = (3.0, 0.7)  # a pull-back is linear in its seed: what other seeds give differs by rounding only
-OWN: Final = 2.0**20  # a gradient may be off by so many roundings of its own size (2e-10): those inside an operation
+OWN: Final = 2.0**21  # a gradient may be off by so many roundings of its own size (5e-10): those inside an operation
 # (log(1 + tiny) in a logsumexp) are seen neither from outside nor in the graph
 
 

@@ -1,16 +1,20 @@
 """`check_gradients` and `check_graph`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.check.compare import Check
+from tinygrad_edu.check.contracts import quick_contracts
+from tinygrad_edu.check.fault import diagnose
 from tinygrad_edu.check.hints import explain
 from tinygrad_edu.check.report import Entry, Report
 from tinygrad_edu.check.subjects import Subject, WrongShapeError, from_gradient, from_graph, from_values
 from tinygrad_edu.check.walk import Verdict
 from tinygrad_edu.errors import ArgumentError, GradientCheckError
+from tinygrad_edu.graph import topological
 
 
 def check_gradients(
@@ -78,6 +82,11 @@ def check_gradients(
       perhaps: a sign
     ...
     """
+    __tracebackhide__ = True  # pytest shows the line that called us
+    if not callable(f):
+        raise ArgumentError(
+            f"check_gradients: expected a function, got {type(f).__name__}; for a Value use check_graph"
+        )
     if not inputs:
         raise ArgumentError("check_gradients: give the point to check at: check_gradients(f, x) or (f, x, y, ...)")
     try:
@@ -85,7 +94,7 @@ def check_gradients(
     except WrongShapeError as error:
         entry = Entry(error.argument, None, None, np.nan, np.nan, np.inf, 0.0, Verdict.FAIL, str(error), "shape")
         return _conclude(Report((entry,), 1), raise_on_fail)
-    return _check(subject, rng, budget, raise_on_fail)
+    return check_subject(subject, rng, budget, raise_on_fail)
 
 
 def check_graph(
@@ -128,16 +137,29 @@ def check_graph(
     >>> [(entry.argument, entry.analytic, str(entry.verdict)) for entry in report.entries]
     [('x', 3.0, 'PASS'), ('y', 8.0, 'PASS')]
     """
-    return _check(from_graph(root, wrt), rng, budget, raise_on_fail)
+    __tracebackhide__ = True  # pytest shows the line that called us
+    report = check_subject(from_graph(root, wrt), rng, budget, raise_on_fail=False)
+    return _conclude(report if report.root is None else _told_of(root, report), raise_on_fail)
+
+
+def _told_of(root: Any, report: Report) -> Report:
+    """A report on the float64 twin of a graph, as one on the graph itself."""
+    own = dict(zip(topological(report.root), topological(root), strict=True))
+    faults = tuple(replace(fault, node=own.get(fault.node)) for fault in report.faults)
+    verdicts = {own[node]: verdict for node, verdict in report.verdicts.items()}
+    return replace(report, root=root, faults=faults, verdicts=verdicts)
 
 
 def _conclude(report: Report, raise_on_fail: bool) -> Report:
+    __tracebackhide__ = True  # pytest shows the line that called us
     if raise_on_fail and not report.passed:
         raise GradientCheckError(explain(report), report)
     return report
 
 
-def _check(subject: Subject, rng: np.random.Generator | int | None, budget: int, raise_on_fail: bool) -> Report:
+def check_subject(subject: Subject, rng: np.random.Generator | int | None, budget: int, raise_on_fail: bool) -> Report:
+    """The check of anything that looks like a subject; see `check_gradients`."""
+    __tracebackhide__ = True  # pytest shows the line that called us
     draw = np.random.default_rng(0 if rng is None else rng)
     out, again = subject.evaluate(subject.inputs), subject.evaluate(subject.inputs)
     if out is None or not np.isfinite(out).all() or not all(np.isfinite(x).all() for x in subject.inputs):
@@ -149,9 +171,23 @@ def _check(subject: Subject, rng: np.random.Generator | int | None, budget: int,
     subject.base = out  # recording may round differently
     check = Check(subject, draw, budget)
     check.run()
-    return _conclude(
-        Report(tuple(check.entries), subject.evaluations, check.miss_probability, tuple(subject.notes)), raise_on_fail
-    )
+    report = Report(tuple(check.entries), subject.evaluations, check.miss_probability, tuple(subject.notes))
+    if subject.root is not None:
+        report = _with_graph(report, subject, subject.root, draw)
+    return _conclude(report, raise_on_fail)
+
+
+def _with_graph(report: Report, subject: Subject, root: Any, rng: np.random.Generator) -> Report:
+    """What the graph itself tells: contracts, the verdict on each input, and after FAIL where the fault is."""
+    contracts = quick_contracts(root, subject.at, subject.names, rng)
+    report = replace(report, contracts=contracts, root=root)
+    worst: dict[str, Verdict] = {entry.argument: entry.verdict for entry in reversed(report.ranked())}
+    verdicts = {node: worst[name] for node, name in zip(subject.at, subject.names, strict=True) if name in worst}
+    if report.passed:
+        return replace(report, verdicts=verdicts)
+    failing = [node for node, verdict in verdicts.items() if verdict is Verdict.FAIL] or list(subject.at)
+    faults, judged = diagnose(subject, failing, rng)
+    return replace(report, faults=faults, verdicts=judged | verdicts)
 
 
 def _not_finite(subject: Subject) -> Report:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from tinygrad_edu.check.contracts import broken
 from tinygrad_edu.check.report import Entry, Report
 from tinygrad_edu.check.walk import Verdict
 
@@ -13,12 +14,16 @@ CLOSE = 1e-3  # a ratio within this of a telling number is that number
 
 def explain(report: Report) -> str:
     """The message of the `GradientCheckError` for a report that failed."""
-    worst = report.worst
-    if worst is None:
-        return report.summary()
     failed = [entry for entry in report.entries if entry.verdict is Verdict.FAIL]
-    if worst.label == "shape":
-        return f"the gradient for {worst.argument} is wrong: {worst.reason}"
+    if failed and failed[0].label == "shape":
+        return f"the gradient for {failed[0].argument} is wrong: {failed[0].reason}"
+    headline = _wrong_entry(report, failed) if failed else _broken_contract(report)
+    faults = [f"  {line}" for fault in report.faults for line in str(fault).splitlines()]
+    return "\n".join([*headline, *faults, "", report.summary(), *report.table()])
+
+
+def _wrong_entry(report: Report, failed: Sequence[Entry]) -> list[str]:
+    worst = report.ranked()[0]
     named = [entry for entry in failed if entry.index is not None and entry.argument == worst.argument]
     shown = max(named, key=_off) if named and worst.index is None else worst
     lines = [
@@ -31,19 +36,26 @@ def explain(report: Report) -> str:
     bad = sum(entry.verdict is Verdict.FAIL for entry in same)
     if len(same) > 1:
         lines.append(f"  {bad} of the {len(same)} entries of {shown.argument} that were looked at are wrong")
-    guess = _guess(shown, same)
-    if guess:
-        lines.append(f"  perhaps: {guess}")
+    words = guess(shown, same)
+    if words and not any(fault.kind == "rule" for fault in report.faults):  # which says more
+        lines.append(f"  perhaps: {words}")
     if "not smooth" in shown.reason:
         lines.append(f"  {shown.reason}")
-    return "\n".join([*lines, "", str(report)])
+    return lines
+
+
+def _broken_contract(report: Report) -> list[str]:
+    return [
+        f"the backward pass breaks a contract, {contract.name}:\n  {contract.reason}"
+        for contract in broken(report.contracts)[:1]
+    ]
 
 
 def _off(entry: Entry) -> float:
     return abs(entry.analytic - entry.numeric)
 
 
-def _guess(shown: Entry, same: Sequence[Entry]) -> str:
+def guess(shown: Entry, same: Sequence[Entry]) -> str:
     """What is probably wrong, in words; empty if nothing is telling."""
     failed = [entry for entry in same if entry.verdict is Verdict.FAIL]
     if transposed(same):
@@ -78,6 +90,10 @@ def _near(target: float) -> Callable[[float], bool]:
     return lambda ratio: abs(ratio - target) <= CLOSE * abs(target)
 
 
+def _single(ratio: float) -> bool:
+    return 1e-9 < abs(ratio - 1) < 1e-6
+
+
 def _whole(ratio: float) -> bool:
     return 2.5 < ratio < 1e6 and abs(ratio - round(ratio)) <= CLOSE
 
@@ -96,6 +112,7 @@ RATIOS: Sequence[tuple[Callable[[float], bool], str]] = (
     (_near(-1.0), "a sign"),
     (_near(2.0), "a factor 2: the derivative of a square without its half, or a contribution counted twice"),
     (_near(0.5), "a factor 1/2: one of two uses was not added (= instead of +=), or a missing 2"),
+    (_single, "single precision somewhere on the way: it is off by the rounding of float32"),
     (_bessel, "(n - 1) / n or its inverse: a mean or variance over n against n - 1, or one contribution missing"),
     (_whole, "a whole number: a sum where a mean is meant, or contributions counted several times"),
     (_part, "one part in a whole number: a mean where a sum is meant, or a missing sum over a broadcast axis"),

@@ -11,12 +11,12 @@ become disjoint, something is not smooth at that distance, and what lies further
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 CENTRAL = (2, 4, 6)  # how the error of a central quotient shrinks with h, and after each extrapolation
 ONE_SIDED = (1, 2, 3)
+BEND = (1, 3, 5)  # the same for the difference of the two sides
 UNIT = 2.0**-52
 SLOWEST = 0.75  # differences of neighbouring steps that shrink by less than this prove no convergence
 REACH = 8  # the smallest step that tells something is at most so many octaves above the smallest one taken
@@ -77,9 +77,9 @@ class Interval(NamedTuple):
         """Whether `value`, itself known to within `slack`, can lie inside."""
         return self.low - slack <= value <= self.high + slack
 
-    def witnesses(self, value: float, slack: float = 0.0) -> int:
-        """How many octaves have a bracket that `value`, itself known to within `slack`, lies outside of."""
-        return len({b.octave for b in self.brackets if not b.low - slack <= value <= b.high + slack})
+    def witnesses(self, value: float, slack: float = 0.0) -> set[int]:
+        """The octaves with a bracket that `value`, itself known to within `slack`, lies outside of."""
+        return {b.octave for b in self.brackets if not b.low - slack <= value <= b.high + slack}
 
     def misses(self, other: "Interval") -> bool:
         """Whether the two have no point in common."""
@@ -87,37 +87,49 @@ class Interval(NamedTuple):
 
 
 class Slopes(NamedTuple):
-    """The difference quotients of a line by octave: to both sides, to the right, to the left."""
+    """The difference quotients of a line by octave: to both sides, to the right, to the left, right less left."""
 
     central: dict[int, Slope]
     right: dict[int, Slope]
     left: dict[int, Slope]
+    bend: dict[int, Slope]
 
 
-def measure(samples: Mapping[int, tuple[Sample | None, Sample | None]], rounding: float) -> Slopes:
+def measure(
+    samples: Mapping[int, tuple[Sample | None, Sample | None]],
+    rounding: float,
+    rough: Callable[[int], float] = lambda octave: 0.0,
+) -> Slopes:
     """Difference quotients from samples at +-2^-octave; `rounding` is that of the value in the middle.
 
-    A sample of None (outside the function's domain) leaves the other side usable.
+    A sample of None (outside the function's domain) leaves the other side usable. No value counts as
+    better known than `rough` of its octave.
 
     Examples
     --------
     >>> slopes = measure({3: (Sample(0.125, 0.25, 0.0), Sample(-0.125, -0.25, 0.0))}, 0.0)
-    >>> slopes.central[3].value, slopes.right[3].value
-    (2.0, 2.0)
+    >>> slopes.central[3].value, slopes.right[3].value, slopes.bend[3].value
+    (2.0, 2.0, 0.0)
     """
-    slopes = Slopes({}, {}, {})
-    for octave, (right, left) in samples.items():
+    slopes = Slopes({}, {}, {}, {})
+    for octave, pair in samples.items():
+        least = rough(octave)
+        right, left = (s and s._replace(rounding=max(s.rounding, least)) for s in pair)
+        middle = max(rounding, least)
         for side, sample in ((slopes.right, right), (slopes.left, left)):
             if sample is not None:
                 value, step = sample.change / sample.step, abs(sample.step)
-                side[octave] = Slope(value, (sample.rounding + rounding) / step + 2 * UNIT * abs(value), step)
+                side[octave] = Slope(value, (sample.rounding + middle) / step + 2 * UNIT * abs(value), step)
         if right is not None and left is not None:
             # Exact for parabolas even where the two steps differ by a rounding of x + h.
             after, before = slopes.right[octave].value, slopes.left[octave].value
             width = right.step - left.step
             value = after * (-left.step / width) + before * (right.step / width)
             noise = (right.rounding + left.rounding) / width + 2 * UNIT * max(abs(after), abs(before))
-            slopes.central[octave] = Slope(value, noise, math.sqrt(-left.step) * math.sqrt(right.step))
+            step = math.sqrt(-left.step) * math.sqrt(right.step)
+            slopes.central[octave] = Slope(value, noise, step)
+            noise = slopes.right[octave].rounding + slopes.left[octave].rounding
+            slopes.bend[octave] = Slope(after - before, noise, step)
     return slopes
 
 
@@ -190,72 +202,3 @@ def intersect(found: Iterable[Bracket], finest: int | None = None) -> Interval |
     if not agreed or (finest is not None and agreed[0].octave < finest - REACH):
         return None
     return Interval(low, high, tuple(agreed), broken)
-
-
-def estimate_noise(
-    values: Callable[[float], float], spacings: Collection[float], most: float = math.inf, points: int = 9
-) -> float:
-    """The standard deviation of the rounding noise of a function near 0, from differences of its values.
-
-    Parameters
-    ----------
-    values : callable
-        ``values(t)``, the change from 0 to t; nan where the function has no value.
-    spacings : collection of float
-        Tried from the smallest up, until most values differ from each other; and then one more, since
-        noise may take room to show.
-    most : float
-        What the larger of the two spacings shows counts up to this level; more would be the function itself.
-    points : int
-        How many values are taken at each spacing.
-
-    Returns
-    -------
-    float
-        0.0 if the values never change.
-
-    Notes
-    -----
-    Moré and Wild, Estimating Computational Noise, SIAM J. Sci. Comput. 33 (2011), 1292-1314 (ECnoise). High
-    differences of a smooth function vanish, and those of noise with standard deviation s have the variance
-    s^2 (2k)! / (k!)^2. Three successive orders that agree within a factor of 4 tell the level.
-
-    Examples
-    --------
-    >>> grid = 2.0**-20
-    >>> 0.1 * grid < estimate_noise(lambda t: round((3 * t + t * t) / grid) * grid, [2.0**-40, 2.0**-22]) < grid
-    True
-    """
-    far = max(spacings) * (points // 2)
-    if values(far) == 0.0 == values(-far):
-        return 0.0
-    level, looks = 0.0, 0
-    for spacing in sorted(spacings):
-        row = [v for i in range(points) if math.isfinite(v := values((i - points // 2) * spacing))]
-        if len(row) < 6:
-            continue
-        if len(set(row)) <= len(row) // 2:
-            level = max(level, max(row) - min(row))  # the function has steps, of about this height
-            continue
-        found = _level_of(row)
-        level = max(level, found if looks == 0 or found <= most else 0.0)
-        looks += 1
-        if looks == 2:
-            break
-    return level
-
-
-def _level_of(row: list[float]) -> float:
-    """The noise in values at equal distances: the first order of differences from which on it is all there is."""
-    levels, signs = [], []
-    weight = 1.0
-    for k in range(1, len(row) - 1):
-        row = [b - a for a, b in pairwise(row)]
-        weight *= k / (2 * (2 * k - 1))
-        levels.append(math.sqrt(weight / len(row)) * math.hypot(*row))
-        signs.append(min(row) < 0 < max(row))
-    for i in range(len(levels) - 2):
-        three = levels[i : i + 3]
-        if signs[i] and max(three) <= 4 * min(three):
-            return levels[i]
-    return levels[-1]

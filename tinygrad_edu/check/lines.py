@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 
 from tinygrad_edu.check.claims import Array
 from tinygrad_edu.check.intervals import Sample
+from tinygrad_edu.check.roughness import DEVIATIONS, roughness
 from tinygrad_edu.check.subjects import Subject
+
+SHAKES: Final = (44, 38, 32, 26, 20, 14)  # octaves by which all inputs move,
+GROWS: Final = 8.0  # what grows by more from one to the next is no noise: a kink grows in proportion
+STEP: Final = 2.0**-8  # and the step of the quotient that is looked at meanwhile
 
 
 def scales(x: Array) -> Array:
@@ -132,3 +139,55 @@ class Coordinate:
             return Sample(step, change, self.subject.unit * magnitude)
 
         return sample
+
+
+@dataclass
+class Shaken:
+    """A difference quotient while all inputs move: other inputs' rounding, inside the function, moves it too.
+
+    Parameters
+    ----------
+    subject : Subject
+    everywhere : mapping of argument position to array
+        How a shake of 1 moves each argument.
+    direction : mapping of argument position to array
+        The direction of the difference quotient.
+    """
+
+    subject: Subject
+    everywhere: Mapping[int, Array]
+    direction: Mapping[int, Array]
+    _seen: dict[float, Array | None] = field(default_factory=dict)
+
+    def at(self, t: float) -> Array | None:
+        """The difference quotient after a shake by t."""
+        if t not in self._seen:
+            sides = []
+            for step in (STEP, -STEP):
+                points = list(self.subject.inputs)
+                for move, directions in ((t, self.everywhere), (step, self.direction)):
+                    for i, direction in directions.items():
+                        points[i] = points[i] + move * direction
+                sides.append(self.subject.evaluate(points))
+            right, left = sides
+            self._seen[t] = None if right is None or left is None else (right - left) / (2 * STEP)
+        return self._seen[t]
+
+    def slope(self, cotangent: Cotangent, noise: float) -> float:
+        """The bound of what rounding inside the function does to the slope that a cotangent sees.
+
+        What the noise of the function itself explains is none of it.
+        """
+        level = noise_level(lambda t: self._sample(cotangent, t))
+        return level if level > 2 * noise / STEP else 0.0
+
+    def _sample(self, cotangent: Cotangent, t: float) -> Sample | None:
+        base, moved = self.at(0.0), self.at(t)
+        return None if base is None or moved is None else Sample(t, cotangent.weigh(moved, base)[0], 0.0)
+
+
+def noise_level(line: Callable[[float], Sample | None]) -> float:
+    """The noise that a line shows at any scale: what stays as it is when the scale grows, unlike a kink."""
+    levels = [roughness(line, 2.0**-octave) for octave in SHAKES]
+    known = [level if np.isfinite(level) else 0.0 for level in levels]
+    return DEVIATIONS * max(near for near, far in pairwise(known) if far <= GROWS * near)

@@ -2,15 +2,18 @@
 
 import html
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from tinygrad_edu.check.contracts import Contract, broken
+from tinygrad_edu.check.tables import html_report, html_table, text_table
 from tinygrad_edu.check.walk import Verdict
 
 WORST_FIRST: Final = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.KINK, Verdict.PASS)
 ROWS: Final = 12  # rows in the printed table
 HEAD: Final = ("argument", "entry", "analytic", "numeric", "± error", "digits", "verdict")
+NUMBERS: Final = range(2, 6)  # columns that end flush
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,48 @@ class Entry:
         return where if self.output is None else f"{where} of out{_index(self.output)}"
 
     @property
+    def where(self) -> str:
+        """Argument and place: ``weight [1, 2]``."""
+        return f"{self.argument} {self.place}".rstrip()
+
+    @property
     def ratio(self) -> float:
         """Claim over difference quotient."""
         return self.analytic / self.numeric if self.numeric else math.nan
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Where a wrong gradient comes from.
+
+    Parameters
+    ----------
+    kind : str
+        "rule", "in place", "hook", "left the graph", "accumulation"; "none found" if all of it looks right.
+    what : str
+        One sentence.
+    details : tuple of str
+        The line that made the node, the shapes, the worst entry: what there is to tell.
+    node : Value or None
+    """
+
+    kind: str
+    what: str
+    details: tuple[str, ...] = ()
+    node: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def line(self) -> str | None:
+        """The user's line that made the node, as ``file:number``."""
+        return None if self.node is None else self.node.line
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same in plain types."""
+        op = None if self.node is None else self.node.op.name
+        return {"kind": self.kind, "what": self.what, "details": list(self.details), "operation": op, "line": self.line}
+
+    def __str__(self) -> str:
+        return "\n    ".join([f"fault: {self.what}", *self.details])
 
 
 @dataclass(frozen=True)
@@ -71,6 +113,15 @@ class Report:
     miss_probability : float
         An upper bound of the chance that some wrong entry, off by more than the error bars, was not seen.
     notes : tuple of str
+    contracts : tuple of Contract
+        What was found without differences; see `check_contracts`.
+    faults : tuple of Fault
+        After FAIL, if the gradients are the engine's: where the fault is.
+    root : Value or None
+        The graph that was checked.
+    verdicts : mapping of Value to Verdict
+        Of the inputs in that graph, and after FAIL of every operation that was looked at by itself:
+        ``viz.draw(report.root, verdicts=report)`` shows them.
 
     Examples
     --------
@@ -84,16 +135,22 @@ class Report:
     evaluations: int
     miss_probability: float = 0.0
     notes: tuple[str, ...] = ()
+    contracts: tuple[Contract, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    root: Any = field(default=None, repr=False, compare=False)
+    verdicts: Mapping[Any, Verdict] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict among the entries."""
+        """The worst verdict among the entries; FAIL if a contract is broken."""
+        if broken(self.contracts):
+            return Verdict.FAIL
         present = {entry.verdict for entry in self.entries}
         return next((verdict for verdict in WORST_FIRST if verdict in present), Verdict.PASS)
 
     @property
     def passed(self) -> bool:
-        """Whether no entry failed."""
+        """Whether no entry failed, and no contract is broken."""
         return self.verdict is not Verdict.FAIL
 
     @property
@@ -113,6 +170,8 @@ class Report:
             "evaluations": self.evaluations,
             "miss_probability": self.miss_probability,
             "notes": list(self.notes),
+            "contracts": [contract.to_dict() for contract in self.contracts],
+            "faults": [fault.to_dict() for fault in self.faults],
             "entries": [{key: _jsonable(value) for key, value in asdict(entry).items()} for entry in self.entries],
         }
 
@@ -120,38 +179,43 @@ class Report:
         """One line: verdict, counts, evaluations, chance of a miss."""
         counts = {v: sum(e.verdict is v for e in self.entries) for v in WORST_FIRST}
         parts = ", ".join(f"{n} {v}" for v, n in counts.items() if n) or "nothing to check"
+        if failed := broken(self.contracts):
+            parts += f", {len(failed)} contract{'s' * (len(failed) > 1)} broken"
         miss = ""
         if self.miss_probability and self.passed:
             miss = f"; a wrong entry goes unseen with probability below {self.miss_probability:.2g}"
         return f"{self.verdict}: {parts} ({self.evaluations} evaluations{miss})"
 
     def __str__(self) -> str:
+        return "\n".join([self.summary(), *map(str, self.faults), *self.table()])
+
+    def table(self) -> list[str]:
+        """The lines of the table and the remarks below it: everything but summary and faults."""
         ranked = self.ranked()
-        rows = [HEAD, *map(_cells, ranked[:ROWS])]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-        lines = [self.summary()]
-        if ranked:
-            lines += ["  ".join(map(_pad, row, widths, range(len(HEAD)))).rstrip() for row in rows]
+        lines = text_table(HEAD, map(_cells, ranked[:ROWS]), NUMBERS) if ranked else []
         if len(ranked) > ROWS:
             lines.append(f"... and {len(ranked) - ROWS} more, none worse than the last one above")
-        lines += [f"{e.argument} {e.place}: {e.reason}" for e in _first_of_each_reason(ranked)]
-        lines += [f"note: {note}" for note in self.notes]
-        return "\n".join(lines)
+        return lines + self.remarks()
+
+    def remarks(self) -> list[str]:
+        """The reasons, the contracts and the notes, a line each."""
+        kept = ", ".join(contract.name for contract in self.contracts if contract.verdict is Verdict.PASS)
+        return [
+            *(f"{e.where}: {e.reason}" for e in _first_of_each_reason(self.ranked())),
+            *(f"contract broken: {contract.name}: {contract.reason}" for contract in broken(self.contracts)),
+            *([f"contracts kept: {kept}"] if kept else []),
+            *(f"note: {note}" for note in self.notes),
+        ]
+
+    def faults_as_html(self) -> str:
+        """The faults, as a notebook shows them."""
+        return "".join(f"<pre>{html.escape(str(fault))}</pre>" for fault in self.faults)
 
     def _repr_html_(self) -> str:
-        cell = html.escape
-        head = "".join(f"<th>{cell(name)}</th>" for name in HEAD)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{cell(text)}</td>" for text in _cells(entry)) + "</tr>"
-            for entry in self.ranked()[:ROWS]
-        )
-        more = f"<p>… and {len(self.entries) - ROWS} more</p>" if len(self.entries) > ROWS else ""
-        reasons = [f"{e.argument} {e.place}: {e.reason}" for e in _first_of_each_reason(self.ranked())]
-        notes = "".join(f"<li>{cell(text)}</li>" for text in (*reasons, *self.notes))
-        return (
-            f"<div><p><b>{cell(self.summary())}</b></p><table><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>{more}{f'<ul>{notes}</ul>' if notes else ''}</div>"
-        )
+        ranked = self.ranked()
+        more = f"<p>… and {len(ranked) - ROWS} more</p>" if len(ranked) > ROWS else ""
+        table = html_table(HEAD, map(_cells, ranked[:ROWS]), NUMBERS) if ranked else ""
+        return html_report(self.summary(), [self.faults_as_html(), table, more], self.remarks())
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
@@ -164,10 +228,6 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         f"{entry.digits:.1f}",
         str(entry.verdict),
     )
-
-
-def _pad(cell: str, width: int, column: int) -> str:
-    return cell.rjust(width) if 2 <= column <= 5 else cell.ljust(width)
 
 
 def _first_of_each_reason(entries: Iterable[Entry]) -> list[Entry]:

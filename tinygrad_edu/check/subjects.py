@@ -4,6 +4,7 @@ Three kinds: a function of Values with the engine's gradients, any function with
 hand, and a graph that was recorded earlier. To the rest of the package they look alike.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from tinygrad_edu.check.claims import OWN, Array, Claim, engine_claim, number, q
 from tinygrad_edu.check.intervals import UNIT
 from tinygrad_edu.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_edu.graph import Replay, leaves, topological
-from tinygrad_edu.mode import no_grad, tracing
+from tinygrad_edu.mode import no_grad, record_lines, tracing
 from tinygrad_edu.op import CONSTANT, LEAF, Node
 from tinygrad_edu.value import Value
 
@@ -24,7 +25,8 @@ class Subject:
     """A function of float64 arrays with its claims.
 
     `evaluate` gives a float64 array (1-d), or None where the function has no value. `unit` is the relative
-    rounding of its results, which tells whether they were float32 on the way.
+    rounding of its results, which tells whether they were float32 on the way. Where the engine claims,
+    `root` is the graph that it went back through, and `at` its nodes that hold the inputs.
     """
 
     names: tuple[str, ...]
@@ -36,6 +38,8 @@ class Subject:
     claim: Callable[[Array], Claim]
     notes: list[str] = field(default_factory=list)
     evaluations: int = 1
+    root: Node | None = None
+    at: Sequence[Node] = ()
 
     def evaluate(self, inputs: Sequence[Array]) -> Array | None:
         """The function at other inputs, silently: points outside its domain are expected."""
@@ -47,6 +51,10 @@ class Subject:
                     return None
                 out = np.asarray(result, dtype=np.float64)
         except (ArithmeticError, ValueError):  # what Python's own math raises outside the domain
+            return None
+        except TypeError as error:  # ... or does with the complex number that it made there
+            if "complex" not in str(error):
+                raise
             return None
         if out.shape != self.shape:
             raise ShapeError(
@@ -74,13 +82,14 @@ def unit_of(result: Any) -> float:
 
 def from_values(f: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str] | None) -> Subject:
     """A function of Values, with the gradients that the engine gives."""
-    arrays, notes = promoted(inputs, names_of(inputs, names))
+    labels = names_of(inputs, names, f)
+    arrays, notes = promoted(inputs, labels)
 
     def run(points: Sequence[Array]) -> Any:
         return f(*[Value(number(x)) for x in points])
 
-    with quiet(), tracing():
-        at = [Value(number(x)) for x in arrays]
+    with quiet(), tracing(), record_lines():
+        at = [Value(number(x), name=name) for x, name in zip(arrays, labels, strict=True)]
         root = f(*at)
         unit = unit_of(root)
         base = np.asarray(plain(root), dtype=np.float64)
@@ -88,7 +97,7 @@ def from_values(f: Callable[..., Any], inputs: Sequence[Any], names: Sequence[st
         notes.append("the function's result does not depend on its inputs as recorded: all gradients are zero")
         root = None
     claim = engine_claim(root, at, base.shape)
-    return Subject(names_of(inputs, names), arrays, base.shape, base.ravel(), unit, run, claim, notes)
+    return Subject(labels, arrays, base.shape, base.ravel(), unit, run, claim, notes, root=root, at=at)
 
 
 def from_graph(root: Any, wrt: Sequence[Any] | None) -> Subject:
@@ -119,12 +128,12 @@ def from_graph(root: Any, wrt: Sequence[Any] | None) -> Subject:
 
     base = np.asarray(twin.data, dtype=np.float64)
     claim = engine_claim(twin, at, base.shape)
-    return Subject(names, arrays, base.shape, base.ravel(), unit_of(twin), run, claim, notes)
+    return Subject(names, arrays, base.shape, base.ravel(), unit_of(twin), run, claim, notes, root=twin, at=at)
 
 
 def from_gradient(f: Callable[..., Any], inputs: Sequence[Any], gradient: Any, names: Sequence[str] | None) -> Subject:
     """Any function of arrays, with a gradient (or a function giving it) from elsewhere."""
-    labels = names_of(inputs, names)
+    labels = names_of(inputs, names, f)
     arrays, notes = promoted(inputs, labels)
 
     def run(points: Sequence[Array]) -> Any:
@@ -211,6 +220,7 @@ def _twin(root: Node) -> tuple[Node, dict[Node, Node]]:
         else:
             operands = [twins[parent] for parent in node.parents]
             twins[node] = node.op(operands, **node.params) if node.op.variadic else node.op(*operands, **node.params)
+        twins[node]._info = node._info  # its name, its line, its hooks
     return twins[root], twins
 
 
@@ -242,10 +252,23 @@ def promoted(inputs: Sequence[Any], names: Sequence[str]) -> tuple[tuple[Array, 
     return tuple(arrays), notes
 
 
-def names_of(inputs: Sequence[Any], names: Sequence[str] | None) -> tuple[str, ...]:
-    """A name for each input: as given, as the Value has it, or by position."""
+def names_of(inputs: Sequence[Any], names: Sequence[str] | None, f: Callable[..., Any]) -> tuple[str, ...]:
+    """A name for each input: as given, as the Value has it, as `f` calls it, or by position."""
     if names is not None:
         if len(names) != len(inputs):
             raise ArgumentError(f"check_gradients: {len(inputs)} inputs, but {len(names)} names")
         return tuple(names)
-    return tuple(getattr(x, "name", None) or f"argument {i}" for i, x in enumerate(inputs))
+    known = _parameters(f)
+    known += [f"argument {i}" for i in range(len(known), len(inputs))]
+    return tuple(getattr(x, "name", None) or name for x, name in zip(inputs, known, strict=False))
+
+
+def _parameters(f: Callable[..., Any]) -> list[str]:
+    """What a function calls its leading arguments; nothing for one that does not say."""
+    if isinstance(f, np.ufunc):  # NumPy versions differ in what these say
+        return []
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

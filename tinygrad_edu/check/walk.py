@@ -2,15 +2,40 @@
 
 import enum
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from tinygrad_edu.check.intervals import CENTRAL, ONE_SIDED, UNIT, Interval, Sample, brackets, intersect, measure
+import numpy as np
+
+from tinygrad_edu.check.intervals import (
+    BEND,
+    CENTRAL,
+    ONE_SIDED,
+    UNIT,
+    Bracket,
+    Interval,
+    Sample,
+    Slopes,
+    brackets,
+    intersect,
+    measure,
+)
+from tinygrad_edu.check.roughness import DEVIATIONS, Jump, Line, jump_between, roughness, spread
 
 FIRST = (12, 11, 10, 9)  # steps at which a smooth function is cheap to judge
 
-CLEAR = 8.0  # widths of the intervals between the slopes to the two sides that leave no doubt of a kink
+FINEST = (49, 48, 47)  # the smallest steps that a float can take a few bits of
 
-Line = Callable[[float], Sample | None]
+ROUNDING = 2.0**-30  # of the function's size
+
+RESOLVED = 2.0**-40  # around a jump at a smaller distance, too few floats are left to tell it from noise
+ALIKE, ASIDE = 0.9, 2.0**-10  # beside a jump, the values so close to it change by less than a tenth of its height
+
+CLEAR = 8.0  # half-widths between zero and the difference of the two sides that leave no doubt of a kink
+LIKELY = 1.5  # times the middle of a difference of slopes that may be zero
+VISIBLE = 10.0  # a change of so many rounding bounds is one
+BELOW = 8  # octaves
+CLOSER, NEITHER = 0.2, 2.0  # squared rounding bounds
+WINDOW = 3  # octaves from one dense look to the next
 
 
 class Verdict(enum.StrEnum):
@@ -46,6 +71,8 @@ class Walk:
         The slope as seen from both sides, from the right, from the left; None where it does not settle.
     at_large : Interval or None
         As `central`, from the larger steps only.
+    bend : Interval or None
+        The slope to the right less that to the left.
     steepest : float
         The largest difference quotient, by size, at the octaves `FIRST`.
 
@@ -68,8 +95,12 @@ class Walk:
         self.central: Interval | None = None
         self.right: Interval | None = None
         self.left: Interval | None = None
+        self.bend: Interval | None = None
         self.at_large: Interval | None = None
         self.steepest = 0.0
+        self._found: list[Bracket] = []
+        self._rough: dict[int, float] = {}
+        self._slopes = Slopes({}, {}, {}, {})
 
     def take(self, octaves: Iterable[int]) -> None:
         """Sample both sides at these octaves, and bring the intervals up to date."""
@@ -77,14 +108,121 @@ class Walk:
             if octave not in self.samples:
                 step = self.stretch * 2.0**-octave
                 self.samples[octave] = (self._sample(step), self._sample(-step))
-        slopes = measure(self.samples, self.rounding)
-        central = brackets(slopes.central, CENTRAL)
-        self.central = intersect(central, max(slopes.central, default=None))
-        self.at_large = intersect(b for b in central if b.octave <= max(FIRST))
+        self._see()
+        if self.samples.keys() >= {*FINEST}:
+            noise = self._noise_close_by()
+            if noise <= ROUNDING * max(self.magnitude, self.variation):  # else it is no rounding: a vertical tangent
+                self.trust_no_more_than(noise)
+
+    def _noise_close_by(self) -> float:
+        """The bound of the noise at the finest steps, over which any function is a parabola on each side."""
+        found = [sample for octave in FINEST for sample in self.samples[octave] if sample is not None]
+        if len(found) < 2 * len(FINEST):
+            return 0.0
+        t = np.array([sample.step for sample in found]) * 2.0 ** max(FINEST)
+        change = np.array([sample.change for sample in found])
+        size = float(np.max(np.abs(change))) or 1.0
+        columns = np.stack([t, t * t, np.abs(t), t * np.abs(t)], axis=1)
+        rest = change / size - columns @ np.linalg.lstsq(columns, change / size, rcond=None)[0]
+        return DEVIATIONS * float(np.linalg.norm(rest)) / math.sqrt(len(found) - columns.shape[1]) * size
+
+    def look_closely(self, finest: int) -> None:
+        """Compare the function with polynomials at all scales from this one up, and trust it as far as they agree."""
+        level, largest = 0.0, min(self.samples)
+        for octave in (*range(finest, largest, -WINDOW), largest):
+            found = roughness(self._sample, self.stretch * 2.0**-octave)
+            level = max(level, found if math.isfinite(found) else 0.0)
+            self._rough[octave] = DEVIATIONS * level
+        self._see()
+
+    def trust_no_more_than(self, noise: float) -> None:
+        """Raise the bound of the noise."""
+        if noise > self.noise:
+            self.noise, self.rounding = noise, max(noise, self.rounding)
+            for octave, pair in self.samples.items():
+                right, left = (s and s._replace(rounding=max(s.rounding, noise)) for s in pair)
+                self.samples[octave] = right, left
+            self._see()
+
+    def _roughness(self, octave: int) -> float:
+        return next((self._rough[k] for k in range(octave, octave - WINDOW, -1) if k in self._rough), 0.0)
+
+    def _see(self) -> None:
+        slopes = self._slopes = measure(self.samples, self.rounding, self._roughness)
+        self._found = brackets(slopes.central, CENTRAL)
+        self.central = intersect(self._found, max(slopes.central, default=None))
+        self.at_large = intersect(b for b in self._found if b.octave <= max(FIRST))
         near = [abs(slope.value) for k, slope in slopes.central.items() if k in FIRST]
         self.steepest = max(near, default=0.0)
         self.right = intersect(brackets(slopes.right, ONE_SIDED), max(slopes.right, default=None))
         self.left = intersect(brackets(slopes.left, ONE_SIDED), max(slopes.left, default=None))
+        self.bend = intersect(brackets(slopes.bend, BEND), max(slopes.bend, default=None))
+
+    def is_steady(self, seen: Interval, part: float) -> bool:
+        """Whether no difference quotient is further from `seen` than by this part of it, or by its rounding."""
+        return all(
+            abs(slope.value - seen.middle) <= part * abs(seen.middle) + slope.rounding
+            for slope in self._slopes.central.values()
+        )
+
+    def elsewhere(self, seen: Interval, value: float, slack: float, width: float) -> int:
+        """How many octaves disagree with `seen`, and have a bracket no wider than `width` around `value` instead."""
+        return len({
+            b.octave for b in self._found
+            if b.high - b.low <= width and (b.low > seen.high or b.high < seen.low)
+            and b.low - slack <= value <= b.high + slack
+        })  # fmt: skip
+
+    def has_other_slope(self, seen: Interval, part: float) -> bool:
+        """Whether some larger step tells of another slope than `seen`, to within this part of it."""
+        apart = [b for b in self._found if b.low > seen.high or b.high < seen.low]
+        return any(b.high - b.low <= part * abs(b.low + b.high) for b in apart)
+
+    def stairs(self, seen: Interval) -> Jump | None:
+        """The first jump away from the slope `seen`, if what makes larger steps disagree with it is one."""
+        for octave in sorted(self.samples, reverse=True):
+            for sample in self.samples[octave]:
+                if sample is None:
+                    continue
+                away = abs(sample.change - seen.middle * sample.step)
+                if away > VISIBLE * (sample.rounding + self.rounding) + 2 * seen.half * abs(sample.step):
+                    return jump_between(self._sample, 0.5 * sample.step, sample.step, seen.middle)
+        return None
+
+    def jump_nearby(self) -> Jump | None:
+        """The jump that makes larger steps disagree with the smallest ones, if there is one and the rest is smooth."""
+        self.take(FINEST)
+        fine = [slope.value for k, slope in self._slopes.central.items() if k in FINEST]
+        slope = min(fine, key=abs, default=0.0)  # beside a jump at 0, that to the other side
+        changes = sorted(self._change([octave]) for octave in FINEST)
+        if changes[0] > ALIKE * changes[-1] > VISIBLE * UNIT * self.magnitude:
+            return Jump(0.0, changes[-1])
+        for octave in sorted(self.samples, reverse=True):
+            for sample in self.samples[octave]:
+                if sample is not None and abs(sample.change - slope * sample.step) > self.noise / DEVIATIONS:
+                    found = jump_between(self._sample, 0.5 * sample.step, sample.step, slope)
+                    return found if found is not None and self._is_alone(found, slope) else None
+        return None
+
+    def _is_alone(self, jump: Jump, slope: float) -> bool:
+        """Whether the values before and after a jump are smooth, as noise's are not."""
+        if abs(jump.step) < RESOLVED:
+            return False
+        for side in (1 - ASIDE, 1 + ASIDE):
+            near = [self._sample(jump.step * (side + ASIDE * spread(i) / 2)) for i in range(5)]
+            values = [sample.change - slope * sample.step for sample in near if sample is not None]
+            if len(values) < 5 or max(values) - min(values) > (1 - ALIKE) * abs(jump.height):
+                return False
+        return True
+
+    def sides_with(self, value: float, seen: Interval, octave: int) -> bool:
+        """Whether quotients of steps below this octave's are closer to `value` than to `seen`, or to neither."""
+        near = [
+            slope for k, slope in self._slopes.central.items()
+            if octave < k <= octave + BELOW and slope.rounding and slope.value
+        ]  # fmt: skip
+        misfits = [sum(((s.value - v) / s.rounding) ** 2 for s in near) for v in (value, seen.middle)]
+        return misfits[0] + CLOSER <= misfits[1] or NEITHER < misfits[1] > misfits[0] / 4
 
     def _sample(self, step: float) -> Sample | None:
         sample = self.line(step)
@@ -104,15 +242,22 @@ class Walk:
     @property
     def bends(self) -> bool:
         """Whether the slopes to the two sides differ."""
-        return self.right is not None and self.left is not None and self.right.misses(self.left)
+        return self.bend is not None and not self.bend.holds(0.0)
 
     @property
     def bends_clearly(self) -> bool:
-        """Whether they differ by more than a few widths of the intervals, which rounding may have made too narrow."""
-        right, left = self.right, self.left
-        if right is None or left is None:
-            return False
-        return max(right.low - left.high, left.low - right.high) > CLEAR * (right.half + left.half)
+        """Whether they differ by more than a few widths of the interval, which rounding may have made too narrow."""
+        return self.bend is not None and abs(self.bend.middle) > CLEAR * self.bend.half
+
+    @property
+    def hull(self) -> Interval | None:
+        """Between the slopes to the two sides; those that rounding leaves in doubt are taken as they are likely."""
+        seen = self.slope
+        if seen is None or self.central is None or self.bend is None:
+            return seen
+        widest = max(abs(self.bend.low), abs(self.bend.high))
+        apart = 0.5 * min(widest, widest if self.bends else LIKELY * abs(self.bend.middle))
+        return seen._replace(low=seen.low - apart, high=seen.high + apart)
 
     @property
     def flat(self) -> bool:

@@ -113,7 +113,8 @@ class Environment:
             found += self._note(held.values, f"an attribute of a {type(thing).__name__}")
         slots = [vars(kind)[name] for kind in type(thing).__mro__ for name in _slots(kind)]
         if slots:
-            found += self._note(lambda: [_slot(slot, thing) for slot in slots], f"an attribute of a {type(thing).__name__}")
+            where = f"an attribute of a {type(thing).__name__}"
+            found += self._note(lambda: [_slot(slot, thing) for slot in slots], where)
         return found
 
     def _classes(self, kind: type) -> list[Any]:
@@ -140,10 +141,8 @@ class Environment:
             held += self._note(lambda: [world.get(name) for name in names], f"a global of {f.__name__}")
         modules = [thing for thing in held if _is_users(thing)]
         for module in modules:  # grows: a module inside another
-            inside = vars(module)
-            found = self._note(
-                lambda inside=inside: [inside.get(name) for name in written], f"an attribute of {module.__name__}"
-            )
+            inside = functools.partial(_named, vars(module), written)
+            found = self._note(inside, f"an attribute of {module.__name__}")
             held += found
             modules += [thing for thing in found if _is_users(thing) and thing not in modules]
         return held
@@ -152,6 +151,10 @@ class Environment:
         held = [*view()]
         self.views.append((view, held, [*map(id, held)], where))
         return held
+
+
+def _named(held: dict[str, Any], names: Sequence[str]) -> list[Any]:
+    return [held.get(name) for name in names]
 
 
 def _sample(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

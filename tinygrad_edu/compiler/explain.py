@@ -43,8 +43,9 @@ def explain(plan: Plan) -> str:
         f"plan of {plan.op.name}: {len(program.steps)} steps",
         *(f"  {line}" for line in inputs),
         f"  steps after each pass: {', '.join(counts)}",
-        f"  memory: {_bytes(code.peak)} in buffers; without sharing them the results would take {_bytes(results)}",
-        f"  cost: about {_number(flops)} operations on numbers, {_bytes(moved)} read and written",
+        f"  memory: {bytes_text(code.peak)} in buffers; without sharing them the results would take "
+        f"{bytes_text(results)}",
+        f"  cost: about {_number(flops)} operations on numbers, {bytes_text(moved)} read and written",
         f"  {_kernels(plan, code)}",
         "",
         code.source,
@@ -111,7 +112,8 @@ def _shape(var: Var) -> str:
     return "float" if var.dtype is None else f"{var.dtype}{list(var.shape)}"
 
 
-def _bytes(n: float) -> str:
+def bytes_text(n: float) -> str:
+    """An amount of memory, in three digits."""
     for unit in ("B", "kB", "MB"):
         if n < 1000:
             return f"{n:.3g} {unit}"

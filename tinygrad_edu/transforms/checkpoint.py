@@ -54,7 +54,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if not current_mode().recording:
+        mode = current_mode()
+        if not mode.recording or mode.capture is not None:  # a plan decides itself what it keeps
             return f(*args, **kwargs)
         operands: list[Node] = []
 

@@ -1,18 +1,14 @@
 """`museum`: correct and broken graphs side by side, on one page."""
 
-import os
-import re
 from html import escape
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import topological
 from tinygrad_edu.viz.drawing import draw
 from tinygrad_edu.viz.exhibits.rooms import EXHIBITS, Exhibit
+from tinygrad_edu.viz.pages import Page, filled, static
 from tinygrad_edu.viz.text import few_numbers, shape_text
 
 
@@ -32,46 +28,29 @@ def museum() -> "Museum":
     return Museum()
 
 
-class Museum:
+class Museum(Page):
     """The page of the museum.
 
     Attributes
     ----------
     exhibits : tuple of Exhibit
+    html : str
+        The whole page.
     """
 
     exhibits = EXHIBITS
 
-    @property
-    def html(self) -> str:
-        """The whole page."""
-        files = resources.files("tinygrad_edu.viz") / "static"
-        content = {
-            "STYLE": (files / "common" / "page.css").read_text("utf-8"),
-            "CONTENTS": "".join(f'<li><a href="#{one.key}">{escape(one.title)}</a></li>' for one in self.exhibits),
-            "ROOMS": "\n".join(map(_room, self.exhibits)),
-        }
-        page = (files / "museum" / "page.html").read_text("utf-8")
-        return re.sub("%%([A-Z]+)%%", lambda mark: content[mark[1]], page)
-
-    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-        """Write the page.
-
-        Raises
-        ------
-        OutputExistsError
-            If something is there and `overwrite` is false.
-        """
-        return write_whole(path, self.html.encode(), overwrite)
+    def __init__(self) -> None:
+        html = filled(
+            "museum/page.html",
+            STYLE=static("common/page.css"),
+            CONTENTS="".join(f'<li><a href="#{one.key}">{escape(one.title)}</a></li>' for one in self.exhibits),
+            ROOMS="\n".join(map(_room, self.exhibits)),
+        )
+        super().__init__("The bug museum", html)
 
     def __repr__(self) -> str:
         return f"<Museum of {len(self.exhibits)} exhibits; .save(path) writes it>"
-
-    def _repr_html_(self) -> str:
-        return (
-            f'<iframe title="The bug museum" srcdoc="{escape(self.html)}" sandbox="" '
-            'style="width:100%;height:760px;border:1px solid #8886;border-radius:8px"></iframe>'
-        )
 
 
 def compare(exhibit: Exhibit) -> list[tuple[str, Any, Any, bool]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.compiler.explain import bytes_text
 from tinygrad_edu.viz.facts.chain import plain
 from tinygrad_edu.viz.overlays.marks import Amounts
 
@@ -61,7 +62,7 @@ def memory(nodes: Sequence[Any]) -> Amounts:
     seen: set[int] = set()
     found = {node: sum(_bytes(data, seen) for data in (node.data, plain(node.grad))) for node in nodes}
     legend = "Memory of each value and its gradient; ⚠ a quarter of the whole or more. Views of other arrays take none."
-    return Amounts(legend, found, lambda amount, share: f"{_bar(share)} {_size(amount)}, {100 * share:.0f} %")
+    return Amounts(legend, found, lambda amount, share: f"{_bar(share)} {bytes_text(amount)}, {100 * share:.0f} %")
 
 
 def _bytes(data: Any, seen: set[int]) -> int:
@@ -88,11 +89,3 @@ def _seconds(amount: float) -> str:
         if amount * factor >= 1.0:
             return f"{amount * factor:.3g} {unit}"
     return f"{amount * 1e9:.0f} ns"
-
-
-def _size(amount: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.3g} {unit}"
-        amount /= 1000
-    return f"{amount:.3g} GB"

@@ -1,22 +1,18 @@
 """`stepper`: the page itself, one file without a line from outside."""
 
 import json
-import os
-import re
 from html import escape
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.compiler.explained import explained
 from tinygrad_edu.errors import ArgumentError
-from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import topological
 from tinygrad_edu.viz.drawing import draw
 from tinygrad_edu.viz.facts.rules import expression
 from tinygrad_edu.viz.layered.layout import Layout, lay_out
+from tinygrad_edu.viz.pages import Page, filled, static
 from tinygrad_edu.viz.picture import Box, Edge, Line, Picture
 from tinygrad_edu.viz.stepping.sheet import Sheet
 from tinygrad_edu.viz.stepping.story import Story
@@ -82,7 +78,7 @@ def stepper(root: Any, *, title: str | None = None, rate: float = 0.1) -> "Stepp
     return Stepper(root, title, float(rate))
 
 
-class Stepper:
+class Stepper(Page):
     """The page for one graph, as it was when this was made.
 
     Attributes
@@ -91,46 +87,30 @@ class Stepper:
         The whole page.
     """
 
+    sandbox = "allow-scripts allow-modals"
+
     def __init__(self, root: Any, title: str | None, rate: float) -> None:
         found = explained(root)
         sheet = Sheet(found)
         story = Story(root, found, sheet, rate)
-        self.title = clean(title or "Backpropagation, step by step", 120)
+        title = clean(title or "Backpropagation, step by step", 120)
         self.data: dict[str, Any] = {**story.as_json(), **sheet.as_json(), "picture": _picture(story)}
-        self.html = _page(self.title, self.data, "" if self.data["picture"] else _overview(root))
-
-    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-        """Write the page.
-
-        Raises
-        ------
-        OutputExistsError
-            If something is there and `overwrite` is false.
-        """
-        return write_whole(path, self.html.encode(), overwrite)
-
-    def _repr_html_(self) -> str:
-        return (
-            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" sandbox="allow-scripts allow-modals" '
-            'style="width:100%;height:760px;border:1px solid #8886;border-radius:8px"></iframe>'
-        )
+        super().__init__(title, _page(title, self.data, "" if self.data["picture"] else _overview(root)))
 
     def __repr__(self) -> str:
         return f"<Stepper of {len(self.data['nodes'])} nodes, {len(self.data['events'])} steps; .save(path) writes it>"
 
 
 def _page(title: str, data: dict[str, Any], overview: str) -> str:
-    files = resources.files("tinygrad_edu.viz") / "static" / "stepper"
-    text = {name: (files / name).read_text("utf-8") for name in ("page.html", "style.css", *SCRIPTS)}
     safe = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
-    content = {
-        "TITLE": escape(title),
-        "STYLE": text["style.css"],
-        "SCRIPT": "\n".join(text[name] for name in SCRIPTS),
-        "DATA": safe,
-        "OVERVIEW": overview,
-    }
-    return re.sub("%%([A-Z]+)%%", lambda mark: content[mark[1]], text["page.html"])
+    return filled(
+        "stepper/page.html",
+        TITLE=escape(title),
+        STYLE=static("stepper/style.css"),
+        SCRIPT="\n".join(static(f"stepper/{name}") for name in SCRIPTS),
+        DATA=safe,
+        OVERVIEW=overview,
+    )
 
 
 def _overview(root: Any) -> str:

@@ -106,7 +106,7 @@ def _aligned(x: Any, axes: str, out: str) -> Any:
 
 def _ordered_dot(start: Any, x: Any, y: Any, axes: tuple[str, str, str]) -> Any:
     a, b = _aligned(x, axes[0], axes[2]), _aligned(y, axes[1], axes[2])
-    shape = np.broadcast_shapes(a.shape, b.shape)
+    shape = np.broadcast_shapes(a.shape, b.shape, (1, *np.shape(start)))
     terms = np.empty((shape[0] + 1, *shape[1:]), np.result_type(start, a, b))
     terms[0] = start
     np.multiply(a, b, out=terms[1:])
@@ -154,6 +154,7 @@ ordered_dot: Any = general(
         case((), (4,), (4,), axes=("k", "k", "")),
         case((2, 3), (2, 3, 4), (3, 4), axes=("sjk", "jk", "sj")),
         case((2,), (2, 3), (2, 3), axes=("sk", "sk", "s")),
+        case((2, 3), (4,), (3, 4), axes=("k", "jk", "sj")),
     ),
     doc="""``start + sum over k of x * y``, the products added strictly in the order of k, `start` first.
 
