@@ -1,6 +1,7 @@
 """Attempts to get a wrong number out of a compiled function: what changes is seen, or it is an error."""
 
 import types
+from collections import deque
 
 import numpy as np
 import pytest
@@ -57,6 +58,17 @@ def test_a_setting_of_a_class_is_watched(monkeypatch):
     follows(lambda x: x * Ruled.scale, change)
     one = Ruled()
     follows(lambda x: x * one.twice, change)
+
+
+def test_the_keys_of_a_dict_and_what_a_deque_holds_are_watched():
+    settings, queue = {"multiply": 3.0}, deque([2.0])
+
+    def change(call):
+        settings.clear()
+        settings["add"] = 3.0
+        queue[0] += 1.0
+
+    follows(lambda x: (x * 3.0 if "multiply" in settings else x + 3.0) * queue[0], change)
 
 
 def test_a_default_and_a_function_among_the_arguments_are_watched():
@@ -226,3 +238,20 @@ def test_scalar_neurons_that_share_all_their_weights_are_lifted():
         np.testing.assert_allclose(found[1], found[0], rtol=1e-10)
     plan = next(iter(fast.plans.values()))[0]
     assert plan.recording.lifted is not None
+
+
+def test_scalar_parameters_that_are_arrays_of_no_axes_compile_too():
+    weights = [Value(np.array(x)) for x in np.random.default_rng(0).normal(size=60)]
+
+    def loss(rows):
+        layers = [
+            [sum((w * x for w, x in zip(weights[4 * j : 4 * j + 4], row, strict=True)), weights[40 + j]).tanh()
+             for j in range(10)]
+            for row in rows
+        ]  # fmt: skip
+        return sum(sum(layer) for layer in layers)
+
+    fast = tinygrad_edu.compile(loss)
+    for seed in range(3):
+        rows = np.random.default_rng(seed).normal(size=(12, 4)).tolist()
+        np.testing.assert_allclose(fast(rows).data, loss(rows).data, rtol=1e-12)

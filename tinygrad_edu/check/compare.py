@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from tinygrad_edu.check.branches import switches, told
 from tinygrad_edu.check.claims import Array, Claim
 from tinygrad_edu.check.intervals import Sample
 from tinygrad_edu.check.judge import SHARP, Doubts, Finding, judge
@@ -81,6 +82,7 @@ class Check:
     _seen: list["View"] = field(default_factory=list)
     _scales: list[Array] = field(default_factory=list)
     _everywhere: dict[int, Array] = field(default_factory=dict)
+    _lookups: int = 20
     _corners: dict[int, list[Corner]] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -163,6 +165,7 @@ class Check:
             if found.verdict is Verdict.KINK and walk.bend is not None:
                 corner = Corner(i, position, scale, walk.bend.middle / scale)
                 self._corners.setdefault(number, []).append(corner)
+            found = self._explained(found, {i: alone})
             found = found._replace(numeric=found.numeric / scale, error=found.error / scale)
             entries.append(self._row(i, self._index(i, position), cotangent, analytic, found))
         return entries
@@ -244,6 +247,13 @@ class Check:
                 label = " with ".join([str(first), *more])
                 self.entries.append(self._row(i, None, view.cotangent, analytic, found, label))
                 break
+
+    def _explained(self, found: Finding, directions: dict[int, Array]) -> Finding:
+        """The finding, with the operations that switch branch, if it tells of a kink or a jump."""
+        if not found.rough or not self._lookups:
+            return found
+        self._lookups -= 1
+        return found._replace(reason=found.reason + told(switches(self.subject, directions)))
 
     def _index(self, i: int, position: int) -> tuple[int, ...]:
         return tuple(int(n) for n in np.unravel_index(position, self.subject.inputs[i].shape))

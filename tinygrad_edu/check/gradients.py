@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from tinygrad_edu.check.compare import Check
+from tinygrad_edu.check.complex_step import witness
 from tinygrad_edu.check.contracts import quick_contracts
 from tinygrad_edu.check.fault import diagnose
 from tinygrad_edu.check.hints import explain
+from tinygrad_edu.check.lines import scales
+from tinygrad_edu.check.modes import disagreement, forward, gradient_of
 from tinygrad_edu.check.report import Entry, Report
-from tinygrad_edu.check.subjects import Subject, WrongShapeError, from_gradient, from_graph, from_values
+from tinygrad_edu.check.subjects import Subject, WrongShapeError, from_gradient, from_graph, from_values, names_of
 from tinygrad_edu.check.walk import Verdict
 from tinygrad_edu.errors import ArgumentError, GradientCheckError
 from tinygrad_edu.graph import topological
@@ -25,6 +28,8 @@ def check_gradients(
     rng: np.random.Generator | int | None = None,
     names: Sequence[str] | None = None,
     budget: int = 4000,
+    order: int = 1,
+    mode: Literal["reverse", "forward"] = "reverse",
 ) -> Report:
     """Compare the gradients of `f` with finite differences whose error bars are derived, not guessed.
 
@@ -48,6 +53,11 @@ def check_gradients(
     budget : int
         Up to about this many evaluations every entry is checked by itself; beyond, random projections
         and some entries drawn at random.
+    order : {1, 2}
+        2 checks the gradient of the gradient: its differences are those of the first one, as the engine
+        gives it.
+    mode : {"reverse", "forward"}
+        "forward" checks the tangents of `jvp`, and that both modes say the same.
 
     Returns
     -------
@@ -89,12 +99,29 @@ def check_gradients(
         )
     if not inputs:
         raise ArgumentError("check_gradients: give the point to check at: check_gradients(f, x) or (f, x, y, ...)")
+    if order not in (1, 2) or mode not in ("reverse", "forward"):
+        raise ArgumentError(
+            f"check_gradients: expected order 1 or 2, mode 'reverse' or 'forward', got order={order!r}, mode={mode!r}"
+        )
+    if gradient is not None and (order, mode) != (1, "reverse"):
+        raise ArgumentError("check_gradients: order= and mode= are about the engine; leave them out with gradient=")
+    if order == 2:
+        names = names_of(inputs, names, f)
+        f = gradient_of(f, len(inputs))
     try:
         subject = from_values(f, inputs, names) if gradient is None else from_gradient(f, inputs, gradient, names)
     except WrongShapeError as error:
         entry = Entry(error.argument, None, None, np.nan, np.nan, np.inf, 0.0, Verdict.FAIL, str(error), "shape")
         return _conclude(Report((entry,), 1), raise_on_fail)
-    return check_subject(subject, rng, budget, raise_on_fail)
+    if order == 2:
+        subject.notes.append("second order: the results are the entries of the first gradient, input after input")
+    if mode == "reverse":
+        return check_subject(subject, rng, budget, raise_on_fail)
+    pushed = forward(subject)
+    report = check_subject(pushed, rng, budget, raise_on_fail=False)
+    apart = disagreement(pushed, subject, np.random.default_rng(rng))
+    both = "forward mode; " + ("the two modes disagree" if apart else "reverse mode gives the same")
+    return _conclude(replace(report, entries=(*report.entries, *apart), notes=(*report.notes, both)), raise_on_fail)
 
 
 def check_graph(
@@ -171,6 +198,9 @@ def check_subject(subject: Subject, rng: np.random.Generator | int | None, budge
     subject.base = out  # recording may round differently
     check = Check(subject, draw, budget)
     check.run()
+    if all(entry.verdict is not Verdict.KINK for entry in check.entries):  # at a kink, conventions differ
+        said = witness(subject, [scales(x) for x in subject.inputs], draw)
+        subject.notes += [said] if said else []
     report = Report(tuple(check.entries), subject.evaluations, check.miss_probability, tuple(subject.notes))
     if subject.root is not None:
         report = _with_graph(report, subject, subject.root, draw)

@@ -32,6 +32,7 @@ SIDES = 4  # so many steps to each side must agree on a slope of their own to ma
 VISIBLE = 100.0  # a change of so many roundings is one
 CLOSE_BY = 2.0**-16  # a step over which a function that hides in its rounding may still be taken for straight
 NOISY = 2.0**-12  # noise, as a part of the function's magnitude, at which no slope is told from noise
+ALIKE = 1e-9  # a slope that is a smaller part of a kink is zero, to the reader
 MOST_DIGITS = 15.9
 
 
@@ -39,13 +40,17 @@ Doubts = Callable[[], tuple[float, float]]
 
 
 class Finding(NamedTuple):
-    """The verdict on one claim; `numeric` ± `error` is what the samples say (nan and inf if nothing)."""
+    """The verdict on one claim; `numeric` ± `error` is what the samples say (nan and inf if nothing).
+
+    `rough`: the function has a kink or a jump, which may be told by name.
+    """
 
     verdict: Verdict
     numeric: float = math.nan
     error: float = math.inf
     digits: float = 0.0
     reason: str = ""
+    rough: bool = False
 
 
 class Judge:
@@ -243,15 +248,18 @@ class Judge:
         where = f"at a distance of {abs(jump.step):.1e} (for a change of 1)" if jump.step else "at this point"
         return self._unknown(
             f"the function jumps by {abs(jump.height):.3g} {where}, and has no slope there; check further from the jump"
-        )
+        )._replace(rough=True)
 
     def _kink(self, verdict: Verdict, more: str = "") -> Finding:
         walk, hull = self.walk, self.walk.hull
         if hull is None or walk.bend is None:
             raise AssertionError("no kink was seen")
-        left, right = hull.middle - 0.5 * walk.bend.middle, hull.middle + 0.5 * walk.bend.middle
+        apart = 0.5 * walk.bend.middle
+        left, right = (
+            side if abs(side) > ALIKE * abs(apart) else 0.0 for side in (hull.middle - apart, hull.middle + apart)
+        )
         sides = f"not smooth here: slope {left:.6g} to the left, {right:.6g} to the right"
-        return Finding(verdict, hull.middle, hull.half, 0.0, sides + more)
+        return Finding(verdict, hull.middle, hull.half, 0.0, sides + more, rough=True)
 
     def _at_last(self) -> Finding:
         """PASS on three digits or more, else INCONCLUSIVE with its reason."""

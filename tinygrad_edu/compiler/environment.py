@@ -8,6 +8,7 @@ because only then a second look finds numbers that were taken out of them.
 
 import functools
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
@@ -95,10 +96,10 @@ class Environment:
             if thing.flags.writeable and id(thing) not in self._read and thing.dtype.kind in "biuf":
                 self.arrays.append((thing, _sample(thing).copy()))
             return ()
-        if isinstance(thing, (list, tuple, set, frozenset)):
+        if isinstance(thing, (list, tuple, set, frozenset, deque)):
             return self._note(lambda: thing, f"a {type(thing).__name__}")
         if isinstance(thing, dict):
-            return self._note(thing.values, "a dict")
+            return self._note(lambda: [*thing, *thing.values()], "a dict")
         if isinstance(thing, property):
             return (thing.fget,)
         if isinstance(thing, (staticmethod, classmethod)):

@@ -25,7 +25,7 @@ def lifted_recording(made: Recording, leaves: Sequence[Any], differentiate: bool
     differentiate : bool
         Whether the gradients are wanted.
     """
-    if made.written or made.guards or made.generators:
+    if made.differentiated or made.written or made.guards or made.generators:
         return None
     lifted = lift(made.program)
     if lifted is None:

@@ -1,0 +1,71 @@
+"""Exact checks: on whole numbers a derivative of a polynomial is right or wrong, to the last bit."""
+
+import numpy as np
+import pytest
+
+from tinygrad_edu.check.exact import POLYNOMIALS, applies, check_exactly
+from tinygrad_edu.errors import ArgumentError
+from tinygrad_edu.kinds import elementwise, linear, multilinear
+from tinygrad_edu.op import REGISTRY, case
+
+EXACT = [(name, i) for name, op in REGISTRY.items() if op.is_built_in() and applies(op) for i in range(len(op.cases))]
+
+
+@pytest.mark.parametrize(("name", "number"), EXACT, ids=[f"{name}-{i}" for name, i in EXACT])
+def test_every_linear_and_polynomial_operation_has_exact_derivatives(name, number):
+    report = check_exactly(REGISTRY[name], REGISTRY[name].cases[number])
+    assert report.passed, str(report)
+
+
+def test_the_list_names_operations_that_are_there_and_most_linear_ones_are_checked():
+    assert set(POLYNOMIALS) <= set(REGISTRY)
+    assert len({name for name, _ in EXACT}) > 45
+
+
+@pytest.fixture
+def entered():
+    """Operations that a test enters, taken out again."""
+    before = set(REGISTRY)
+    yield
+    for name in set(REGISTRY) - before:
+        del REGISTRY[name]
+
+
+def test_an_error_in_the_last_bit_is_found(entered):
+    off = 1 + 2.0**-52
+    double = linear("double_off", lambda x: 2.0 * x, adjoint=lambda g, x: (2.0 * off) * g)
+    report = check_exactly(double, case((3,)))
+    assert not report.passed
+    assert {what for what, *_ in report.wrong} == {"gradient of operand 0"}
+    assert "double_off" in str(report)
+    assert "exactly" in str(report)
+
+
+def test_a_transposed_adjoint_and_a_forgotten_operand_are_found(entered):
+    wrong = multilinear(
+        "matmul_wrong", np.matmul, pull=(lambda g, x, y: g @ np.swapaxes(y, -1, -2), lambda g, x, y: 0.0 * y)
+    )
+    report = check_exactly(wrong, case((2, 2), (2, 2)))
+    assert {what for what, *_ in report.wrong} == {"gradient of operand 1"}
+
+
+def test_a_wrong_place_is_named(entered):
+    report = check_exactly(
+        linear("roll_wrong", lambda x: np.roll(x, 1), adjoint=lambda g, x: np.roll(g, 1)), case((5,))
+    )
+    assert all(len(place) == 1 for _, place, *_ in report.wrong)
+    assert report.compared == 10
+
+
+def test_an_operation_that_rounds_is_refused(entered):
+    with pytest.raises(ArgumentError, match="exp is not linear"):
+        check_exactly(REGISTRY["exp"], case((3,)))
+    cube = elementwise("cube_exact", lambda x: x**3, along=(lambda t, out, x: t * 3 * x**2,))
+    with pytest.raises(ArgumentError, match="use check_op"):
+        check_exactly(cube, case((3,)))
+
+
+def test_draws_can_be_repeated():
+    first, second = (check_exactly(REGISTRY["matmul"], case((2, 3), (3, 2)), rng=5) for _ in range(2))
+    assert all((a == b).all() for a, b in zip(first.operands, second.operands, strict=True))
+    assert all((a == np.rint(a)).all() for a in first.operands)
