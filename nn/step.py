@@ -33,6 +33,8 @@ class CompiledStep:
     optimizer : Optimizer
         Where its rule cannot be recorded (it asks for a number), or its parameters lie in several groups, the rule
         runs as it is.
+    jit : bool, optional
+        As for `tinygrad_edu.compile`.
 
     Examples
     --------
@@ -45,10 +47,11 @@ class CompiledStep:
     True
     """
 
-    def __init__(self, function: Callable[..., Any], optimizer: Optimizer) -> None:
+    def __init__(self, function: Callable[..., Any], optimizer: Optimizer, jit: bool | None = None) -> None:
         self.optimizer = optimizer
+        self.jit = jit
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self.gradients = GradientStep(function, parameters)
+        self.gradients = GradientStep(function, parameters, jit)
         self._updates: dict[Any, Update | None] = {}
         self._states: list[dict[str, Any]] = []
 
@@ -98,7 +101,7 @@ class CompiledStep:
         flat = self.gradients.flat
         assert flat is not None
         try:
-            update = Update(self.optimizer.update, flat, self._states, options)
+            update = Update(self.optimizer.update, flat, self._states, options, jit=self.jit)
         except CompileError:
             return None
         if isinstance(flat, FlatNumbers) and update.arrays:
@@ -153,13 +156,22 @@ class Stepper:
     penalise : Penalty, optional
     compile : bool, optional
         None: where it can be done.
+    jit : bool, optional
+        As for `tinygrad_edu.compile`.
     """
 
-    def __init__(self, state: TrainingState, measure: Measure, penalise: Penalty | None, compile: bool | None) -> None:
+    def __init__(
+        self,
+        state: TrainingState,
+        measure: Measure,
+        penalise: Penalty | None,
+        compile: bool | None,
+        jit: bool | None = None,
+    ) -> None:
         self.state = state
         self.run = _step_of(state.model, measure.loss, penalise)
         self.must = compile is True
-        self.compiled = None if compile is False else CompiledStep(self.run, state.optimizer)
+        self.compiled = None if compile is False else CompiledStep(self.run, state.optimizer, jit)
         state.history.compiled = "compile=False" if compile is False else True
 
     def gradients(self, batch: Batch) -> tuple[dict[str, float], Any]:

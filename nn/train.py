@@ -147,7 +147,8 @@ def fit(
     if journal is not None:
         journal.attach(state, listeners, best)
     listeners = listeners + ([progress_callback()] if progress else [])
-    stepper = Stepper(state, measure, penalise, compile)
+    # Kernels come when a plan is warm: a run that goes on after a crash would round otherwise than an unbroken one.
+    stepper = Stepper(state, measure, penalise, compile, jit=None if journal is None else False)
 
     def tell(event: str) -> None:
         for listener in listeners:

@@ -57,9 +57,13 @@ class NumberGradients:
     flat : FlatNumbers
     parameters : sequence of Value
         All of which the gradient is set; those that the loss does not depend on get None.
+    jit : bool, optional
+        As for `compile`.
     """
 
-    def __init__(self, recording: Recording, flat: FlatNumbers, parameters: Sequence[Any]) -> None:
+    def __init__(
+        self, recording: Recording, flat: FlatNumbers, parameters: Sequence[Any], jit: bool | None
+    ) -> None:
         self.recording = recording
         self.scalar: Recording | None = None
         self.first: Program | None = None
@@ -77,7 +81,7 @@ class NumberGradients:
         forward, backward = parts_of(program, recording.count, {0: [place]}, {})
         steps = [*forward.steps, *backward.steps]
         joined = Part("gradients", forward.inputs, steps, [*forward.outputs, *backward.outputs])
-        self.warmth = Warmth(None)
+        self.warmth = Warmth(jit)
         self.write: Callable[[bool], Code] = lambda jit: Code([joined], {}, {}, jit=jit)
         self.code = self.write(False)
 

@@ -84,6 +84,8 @@ class GradientStep:
         Gives a Value of one number, or a tuple that begins with one.
     parameters : sequence of Value
         What the loss is differentiated by; those that it does not depend on get the gradient None.
+    jit : bool, optional
+        As for `compile`.
 
     Raises
     ------
@@ -91,8 +93,9 @@ class GradientStep:
         At a call: see `compile`; or if the loss depends on other parameters for other shapes of arguments.
     """
 
-    def __init__(self, f: Callable[..., Any], parameters: Sequence[Any]) -> None:
+    def __init__(self, f: Callable[..., Any], parameters: Sequence[Any], jit: bool | None = None) -> None:
         self.f = f
+        self.jit = jit
         self.parameters = list(parameters)
         self.flat: Flat | FlatNumbers | None = None
         self.plans: dict[Any, list[_Gradients | NumberGradients]] = {}
@@ -125,7 +128,7 @@ class GradientStep:
         used = [p for p in self.parameters if id(p) in wrt]
         flat = self._flat(used, Flat)
         assert isinstance(flat, Flat)
-        plan = _Gradients(recording, flat, [wrt[id(p)] for p in used], self.parameters)
+        plan = _Gradients(recording, flat, [wrt[id(p)] for p in used], self.parameters, self.jit)
         plan.first = program
         return plan
 
@@ -138,7 +141,7 @@ class GradientStep:
         recording.program, recording.passes = optimise(recording.program)
         flat = self._flat(used_parameters(recording, self.parameters), FlatNumbers)
         assert isinstance(flat, FlatNumbers)
-        plan = NumberGradients(recording, flat, self.parameters)
+        plan = NumberGradients(recording, flat, self.parameters, self.jit)
         plan.first, plan.scalar = scalar.program, scalar
         return plan
 
@@ -166,7 +169,14 @@ class GradientStep:
 class _Gradients:
     """One signature of a `GradientStep`."""
 
-    def __init__(self, recording: Recording, flat: Flat, places: Sequence[int], parameters: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        flat: Flat,
+        places: Sequence[int],
+        parameters: Sequence[Any],
+        jit: bool | None,
+    ) -> None:
         self.recording = recording
         self.flat = flat
         self.parameters = parameters
@@ -184,7 +194,7 @@ class _Gradients:
         twice = {var for var in backward.outputs if backward.outputs.count(var) > 1 or var in forward.outputs}
         self.shared = [(i, var) for i, var in enumerate(backward.outputs) if var in twice]
         into = {var: flat.grads[i] for i, var in enumerate(backward.outputs) if var not in twice}
-        self.warmth = Warmth(None)
+        self.warmth = Warmth(jit)
         self.write: Callable[[bool], Code] = lambda jit: Code([joined], held, into, jit=jit)
         self.code = self.write(self.warmth.jit)
         self.fed = [s for var, s in zip(program.inputs, recording.sources, strict=True) if var not in held]
@@ -235,6 +245,8 @@ class Update:
         The optimizer's state of each parameter of the layout; its arrays become views of flat ones.
     options : dict
         Those that are named in `varying` are floats that may change from step to step.
+    jit : bool, optional
+        As for `compile`.
 
     Raises
     ------
@@ -249,6 +261,7 @@ class Update:
         states: Sequence[dict[str, Any]],
         options: Mapping[str, Any],
         varying: Sequence[str] = ("lr",),
+        jit: bool | None = None,
     ) -> None:
         self.rule, self.flat, self.states, self.options, self.varying = rule, flat, states, options, varying
         first = states[0]
@@ -257,7 +270,7 @@ class Update:
         self.names = list(self.arrays)
         self.given: list[tuple[str, int]] = []
         self.settled: dict[str, Any] = {}  # numbers that are the same whatever was there
-        self.warmth = Warmth(None)
+        self.warmth = Warmth(jit)
         self.recordings: dict[int, Recording] = {}
         self._write()
 
