@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_edu.check.intervals import UNIT, Sample
-from tinygrad_edu.check.judge import judge
+from tinygrad_edu.check.judge import Doubts, judge
 from tinygrad_edu.check.walk import Verdict, Walk
 
 
@@ -169,3 +169,90 @@ def test_a_function_that_shows_no_change_refutes_only_claims_that_would_show_clo
     assert judge(Walk(flat, 1.0), 0.0).verdict is Verdict.PASS
     assert judge(Walk(flat, 1.0), 1e-3).verdict is Verdict.FAIL
     assert judge(Walk(flat, 1.0), 1e-9).verdict is Verdict.INCONCLUSIVE
+
+
+# -- what only looks like a wrong claim, and what only looks like a right one
+
+
+def stairs(x, c=1e9):
+    return (x + c) - c
+
+
+def test_inside_stairs_a_claim_of_the_flat_slope_between_them_is_not_passed():
+    """The fault planted: steps too small to leave a stair see a slope of zero, to every digit."""
+    noise = 2.0**-23
+    assert verdict(stairs, 0.7, 0.0).verdict is not Verdict.PASS
+    assert verdict(stairs, 0.7, 0.0, noise=noise).verdict is Verdict.FAIL
+    assert verdict(stairs, 0.7, 1.0, noise=noise).verdict is Verdict.PASS
+
+
+def test_a_slope_that_holds_between_stairs_only_is_not_passed():
+    assert verdict(lambda x: stairs(x) ** 2 / x, 0.7, -1.0).verdict is Verdict.INCONCLUSIVE
+    assert verdict(lambda x: stairs(x) ** 2 / x, 0.7, 1.0).verdict is not Verdict.FAIL
+
+
+def test_coarse_stairs_are_the_function_itself():
+    assert verdict(lambda x: math.floor(4 * x) / 4, 0.6, 0.0).verdict is Verdict.PASS
+    assert verdict(lambda x: math.floor(4 * x) / 4, 0.6, 1.0).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("distance", [0.0, 2.0**-45, 2.0**-33])
+def test_a_kink_so_weak_that_rounding_nearly_hides_it_leaves_both_slopes_right(distance):
+    """The fault planted: the mean of both slopes is known to more digits than either, and is neither."""
+    f = lambda x: x + 1e-7 * max(x - 1 - distance, 0.0)  # noqa: E731 - one line of mathematics
+    for claim in (1.0, 1 + 1e-7):
+        assert verdict(f, 1.0, claim).verdict is not Verdict.FAIL
+    assert verdict(f, 1.0, 1 + 1e-5).verdict is Verdict.FAIL
+
+
+def test_a_ripple_that_rounding_half_hides_does_not_make_its_own_slope_wrong():
+    f = lambda x: 1e6 + x + 1e-9 * math.sin(1e4 * x)  # noqa: E731 - one line of mathematics
+    assert verdict(f, 1.0, 1 + 1e-5 * math.cos(1e4), noise=2e-10).verdict is not Verdict.FAIL
+
+
+def test_a_jump_at_the_point_and_one_close_by_are_named():
+    found = verdict(lambda x: x + (x > 1.0), 1.0, 1.0, noise=1.0)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "jumps by 1 at this point" in found.reason
+    found = verdict(lambda x: x + (x > 1 + 1e-9), 1.0, 1.0, noise=1.0)
+    assert "jumps by 1 at a distance of 1.0e-09" in found.reason
+    rng = np.random.default_rng(0)
+    found = verdict(lambda x: x + rng.uniform(-1, 1), 1.0, 1.0, noise=1.0)
+    assert "as noise does" in found.reason
+
+
+def test_a_drowned_claim_is_as_good_as_zero_and_the_report_says_so():
+    line, scale = walk(math.tanh, 50.0)
+    found = judge(line, 1.5e-43 * scale)
+    assert found.verdict is Verdict.PASS
+    assert "as good as zero" in found.reason
+    hidden = lambda x: 1e12 + math.sin(x)  # noqa: E731
+    assert judge(walk(hidden, 0.7)[0], 0.5 * math.cos(0.7)).verdict is Verdict.INCONCLUSIVE
+    found = judge(walk(hidden, 0.7)[0], 0.5 * math.cos(0.7), negligible=1.0)
+    assert found.verdict is Verdict.PASS
+    assert "drowned" in found.reason
+
+
+def test_doubts_are_asked_before_anything_is_said_against_a_claim_and_only_then():
+    asked = []
+
+    def slope():
+        asked.append(1)
+        return 1e-3
+
+    doubts = Doubts(slope=slope)
+    assert judge(walk(math.sin, 1.0)[0], math.cos(1.0), doubts=doubts).verdict is Verdict.PASS
+    assert not asked
+    assert judge(walk(math.sin, 1.0)[0], math.cos(1.0) * (1 + 1e-4), doubts=doubts).verdict is Verdict.INCONCLUSIVE
+    assert asked
+
+
+def test_a_gross_error_where_the_slope_is_plain_needs_no_second_look():
+    line, _ = walk(math.sin, 1.0)
+    assert judge(line, 2 * math.cos(1.0), doubts=Doubts(slope=lambda: pytest.fail("asked"))).verdict is Verdict.FAIL
+
+
+def test_without_doubts_a_claim_gets_no_second_look():
+    line, _ = walk(math.sin, 1.0)
+    assert judge(line, math.cos(1.0) * (1 + 1e-5), doubts=None).verdict is Verdict.FAIL
+    assert 2 * len(line.samples) < 40

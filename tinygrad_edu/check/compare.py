@@ -30,7 +30,8 @@ PROJECTIONS: Final = 8
 AXES: Final = 8
 ASKEW: Final = 1e-3  # a direction that keeps a tie is known as well as the kinks are
 TIED: Final = "each may lie between two slopes, but together they keep their tie, and so must add up to one slope"
-ENOUGH: Final = 10  # failures of one argument after which the rest of its entries is left alone
+CERTAIN: Final = 3  # failures of one argument after which others get no second look,
+ENOUGH: Final = 25  # failures of one argument after which the rest of its entries is left alone
 
 
 @dataclass
@@ -45,15 +46,15 @@ class View:
     _noise: float | None = None
 
     def doubts(self, shaken: Shaken) -> Doubts:
-        """Asks how rough the function is when all inputs move, and how rough a slope of it."""
+        """How rough the function is when all inputs move, and how rough the slope that is `shaken`."""
+        return Doubts(self.noise_at_large, lambda: shaken.slope(self.cotangent, max(self.noise, self.noise_at_large())))
 
-        def ask() -> tuple[float, float]:
-            if self._noise is None:
-                level = noise_level(self.everywhere)
-                self._noise = level if level <= ROUGHEST * self.magnitude else 0.0  # more is the function, not noise
-            return self._noise, shaken.slope(self.cotangent, max(self.noise, self._noise))
-
-        return ask
+    def noise_at_large(self) -> float:
+        """The noise that shows when all inputs move, at any scale."""
+        if self._noise is None:
+            level = noise_level(self.everywhere)
+            self._noise = level if level <= ROUGHEST * self.magnitude else 0.0  # more is the function, not noise
+        return self._noise
 
 
 @dataclass
@@ -136,7 +137,7 @@ class Check:
     def _every_entry(self, i: int, positions: Sequence[int]) -> None:
         failures = 0
         for count, position in enumerate(positions):
-            found = self._entry(i, int(position))
+            found = self._entry(i, int(position), thorough=failures < CERTAIN)
             self.entries += found
             failures += any(entry.verdict is Verdict.FAIL for entry in found)
             if failures == ENOUGH and count + 1 < len(positions):
@@ -144,7 +145,7 @@ class Check:
                 self.subject.notes.append(f"{name}: {ENOUGH} entries failed, and {left} more were not looked at")
                 break
 
-    def _entry(self, i: int, position: int) -> list[Entry]:
+    def _entry(self, i: int, position: int, thorough: bool = True) -> list[Entry]:
         """One entry of argument `i`, for every cotangent."""
         scale = float(self._scales[i].flat[position])
         line = Coordinate(self.subject, i, position, scale)
@@ -161,7 +162,8 @@ class Check:
             slack = float(claim.slacks[i].flat[position])
             largest = float(np.max(np.abs(claim.gradients[i]))) if reach <= ALIKE else 0.0
             least = NEGLIGIBLE * largest * scale
-            found = judge(walk, analytic * scale, slack * scale, SHARP, view.doubts(shaken), least)
+            doubts = view.doubts(shaken) if thorough else None
+            found = judge(walk, analytic * scale, slack * scale, SHARP, doubts, least)
             if found.verdict is Verdict.KINK and walk.bend is not None:
                 corner = Corner(i, position, scale, walk.bend.middle / scale)
                 self._corners.setdefault(number, []).append(corner)

@@ -13,7 +13,8 @@ from tinygrad_edu.check.intervals import UNIT, Interval
 from tinygrad_edu.check.walk import FINEST, FIRST, Verdict, Walk
 
 WIDE = 3  # the octave of the step that a function must not react to before it is called flat
-MORE = (8, 7, 6, 5, 4, 3, 2, 1, 0, 13, 14, 15, 16, 17, 18)  # for claims that hold to few digits
+MORE = ((8, 7, 6, 5), (4, 3, 2, 1, 0, 13, 14, 15, 16, 17, 18))  # for claims that hold to few digits
+SMALL = 18  # the finest of them
 FINE = ((*FINEST, 14, 13), (22, 21, 20), (32, 31, 30), (42, 41, 40))  # for others: does anything happen close by?
 EVERY = tuple(range(49, -1, -1))
 FURTHER = 6  # octaves at a time, beyond a coordinate's own magnitude
@@ -36,7 +37,17 @@ ALIKE = 1e-9  # a slope that is a smaller part of a kink is zero, to the reader
 MOST_DIGITS = 15.9
 
 
-Doubts = Callable[[], tuple[float, float]]
+class Doubts(NamedTuple):
+    """What is asked before anything is said against a claim.
+
+    `noise` gives the function's noise as it shows when all of its inputs move, `slope` that of its slope.
+    """
+
+    noise: Callable[[], float] = lambda: 0.0
+    slope: Callable[[], float] = lambda: 0.0
+
+
+NONE = Doubts()
 
 
 class Finding(NamedTuple):
@@ -64,9 +75,8 @@ class Judge:
         How far the claim itself may be off by rounding.
     sharp : float
         The relative half-width at which a claim that holds needs no further steps.
-    doubts : callable
-        The function's noise, and that of its slope, as they show when all of its inputs move; asked for before
-        anything is said against the claim.
+    doubts : Doubts or None
+        None: others of its kind were found wrong already, and this one gets no second look.
     negligible : float
         An error bar this small is small enough, whatever part of the claim it is.
     """
@@ -77,7 +87,7 @@ class Judge:
         claim: float,
         slack: float = 0.0,
         sharp: float = SHARP,
-        doubts: Doubts = lambda: (0.0, 0.0),
+        doubts: Doubts | None = NONE,
         negligible: float = 0.0,
     ) -> None:
         self.walk = walk
@@ -100,8 +110,11 @@ class Judge:
                 "check it at smaller inputs, or write it so that large numbers do not cancel"
             )
         if found is None and self._holds() and not walk.bends_clearly:
-            walk.take(MORE)
-            found = self._confirmed() or self._as_good_as_it_gets()
+            for octaves in MORE:
+                if found is None:
+                    walk.take(octaves)
+                    found = self._confirmed()
+            found = found or self._as_good_as_it_gets()
         if found is None:
             for octaves in FINE:
                 walk.take(octaves)
@@ -130,7 +143,7 @@ class Judge:
         if seen is None or self.walk.bends_clearly or not self._holds() or not self._has_digits(seen):
             return None
         narrowest = min(seen.brackets, key=lambda bracket: bracket.high - bracket.low)
-        return self._pass(seen) if narrowest.octave < max(MORE) - 1 else None
+        return self._pass(seen) if narrowest.octave < SMALL - 1 else None
 
     def _go_further(self) -> None:
         """Steps beyond the coordinate's own magnitude, as long as they may say more: rounding hides the claim."""
@@ -145,24 +158,28 @@ class Judge:
     def _contradicted(self, hasty: bool) -> Finding | None:
         """KINK or FAIL, if the samples leave the claim no other way; `hasty` waits where more steps may help."""
         walk = self.walk
-        if walk.bends:
-            if walk.bend is None or walk.bend.octaves < SIDES:
+        if walk.bends and walk.bend is not None:
+            if walk.bend.octaves < SIDES:
                 return None
             if self._between():
-                return self._kink(Verdict.KINK)
+                return self._kink(walk.bend, Verdict.KINK)
         if not self._excluded() or (hasty and not self._is_plain()):
             return None
-        if not (hasty and self._is_gross()):
-            if not self._excluded_still():
+        if self.doubts is not None:
+            walk.trust_no_more_than(self.doubts.noise())
+            if self._is_noisy() or not self._excluded():
                 return None
-            doubt = self._doubt()
-            if doubt is not None:
-                return None if hasty else self._unknown(doubt)
+            if not (hasty and self._is_gross()):
+                if not self._excluded_still(self.doubts):
+                    return None
+                doubt = self._doubt()
+                if doubt is not None:
+                    return None if hasty else self._unknown(doubt)
         seen = walk.slope
         if seen is None:
             return None
-        if walk.bends:
-            return self._kink(Verdict.FAIL, ", and the claim is not between the two")
+        if walk.bends and walk.bend is not None:
+            return self._kink(walk.bend, Verdict.FAIL, ", and the claim is not between the two")
         what = "outside the error bar" if math.isfinite(self.claim) else "not a finite number, where it is smooth"
         return Finding(Verdict.FAIL, seen.middle, seen.half, self._digits(seen), what + self._side())
 
@@ -191,7 +208,7 @@ class Judge:
             return False
         return not abs(self.claim - seen.middle) <= GROSS * max(abs(self.claim), abs(seen.middle))
 
-    def _excluded_still(self) -> bool:
+    def _excluded_still(self, doubts: Doubts) -> bool:
         """Whether the claim is excluded after a close look at how rough the function is."""
         walk, seen, slack = self.walk, self.walk.slope, self.slack
         if seen is None:
@@ -199,11 +216,7 @@ class Judge:
         walk.look_closely(max(bracket.octave for bracket in seen.brackets))
         if not self._excluded():
             return False
-        noise, blur = self.doubts()
-        walk.trust_no_more_than(noise)
-        if self._is_noisy():
-            return False
-        self.slack = max(slack, blur)
+        self.slack = max(slack, doubts.slope())
         try:
             return self._excluded()
         finally:
@@ -250,11 +263,8 @@ class Judge:
             f"the function jumps by {abs(jump.height):.3g} {where}, and has no slope there; check further from the jump"
         )._replace(rough=True)
 
-    def _kink(self, verdict: Verdict, more: str = "") -> Finding:
-        walk, hull = self.walk, self.walk.hull
-        if hull is None or walk.bend is None:
-            raise AssertionError("no kink was seen")
-        apart = 0.5 * walk.bend.middle
+    def _kink(self, bend: Interval, verdict: Verdict, more: str = "") -> Finding:
+        hull, apart = self.walk.hull or bend, 0.5 * bend.middle
         left, right = (
             side if abs(side) > ALIKE * abs(apart) else 0.0 for side in (hull.middle - apart, hull.middle + apart)
         )
@@ -281,7 +291,7 @@ class Judge:
             return self._pass(seen, self._side())
         if abs(self.claim) <= self.slack and (seen.half <= DIGITS * walk.variation or self._hides()):
             return self._pass(seen, "zero, as far as rounding lets one see" + self._side())
-        if abs(self.claim) <= DROWNED * seen.half and self._hides():
+        if abs(self.claim) <= DROWNED * seen.half and (seen.half <= DIGITS * walk.own_variation or self._hides()):
             return self._pass(seen, "as good as zero: far below what rounding lets one see" + self._side())
         if seen.half <= self.negligible:
             return self._pass(seen, "drowned by larger entries; off by less than a millionth of them" + self._side())
@@ -298,7 +308,7 @@ class Judge:
         return seen is not None and math.isfinite(self.claim) and seen.holds(self.claim, self.slack)
 
     def _is_noisy(self) -> bool:
-        return self.walk.noise > NOISY * max(self.walk.magnitude, self.walk.variation)
+        return self.walk.noise > NOISY * (max(self.walk.magnitude, self.walk.variation) or abs(self.claim))
 
     def _between(self) -> bool:
         hull = self.walk.hull
@@ -368,7 +378,7 @@ def judge(
     claim: float,
     slack: float = 0.0,
     sharp: float = SHARP,
-    doubts: Doubts = lambda: (0.0, 0.0),
+    doubts: Doubts | None = NONE,
     negligible: float = 0.0,
 ) -> Finding:
     """The verdict on a claimed slope; see `Judge`.

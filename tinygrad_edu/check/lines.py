@@ -190,4 +190,6 @@ def noise_level(line: Callable[[float], Sample | None]) -> float:
     """The noise that a line shows at any scale: what stays as it is when the scale grows, unlike a kink."""
     levels = [roughness(line, 2.0**-octave) for octave in SHAKES]
     known = [level if np.isfinite(level) else 0.0 for level in levels]
-    return DEVIATIONS * max(near for near, far in pairwise(known) if far <= GROWS * near)
+    return DEVIATIONS * max(
+        (near for near, far in pairwise(known) if near <= GROWS * far <= GROWS**2 * near), default=0.0
+    )

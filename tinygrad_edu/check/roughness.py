@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_edu.check.intervals import Sample
 
-POINTS: Final = 24
+POINTS, STRAY = 26, 3  # values that tell how rough a scale is, and how many of them may be left out
 DEVIATIONS: Final = 5.0  # of what is left over, taken as its bound
 DEGREE: Final = 4  # of the polynomial on each side
 FEW, LOOKS = 8, 20  # values that tell flat stairs, and the noise of a small neighbourhood
@@ -22,7 +22,7 @@ EXACT: Final = 2.0**-50  # steps that are multiples of this part of a coordinate
 NEIGHBOURHOODS: Final = tuple(5.4 * 2.0**-k for k in (48, 42, 36, 30, 24, 18, 12))
 GOLDEN: Final = (math.sqrt(5) - 1) / 2  # its multiples, modulo 1, are spread evenly,
 JITTER: Final = 0.02  # and so shifted that they are no whole numbers of anything
-HALVINGS: Final = 30
+HALVINGS: Final = 45
 RESOLUTION: Final = 2.0**-51  # below it, no step is taken as it is asked for
 STEEP: Final = 64.0
 LASTS: Final = 2.0**-15  # a change of which so much is left after them is a jump, or one of several
@@ -50,15 +50,22 @@ def roughness(line: Line, step: float) -> float:
     size = float(np.max(np.abs(change)))
     if size == 0.0:
         return 0.0
-    return leftover(t, change / size, DEGREE) * size
+    return leftover(t, change / size, STRAY) * size
 
 
-def leftover(t: Array, values: Array, degree: int) -> float:
-    """The standard deviation of values from the nearest two polynomials, one for each side: kinks near 0 are smooth."""
-    powers = t[:, None] ** np.arange(degree + 1)
+def leftover(t: Array, values: Array, strays: int = 0) -> float:
+    """The standard deviation of values from the nearest two polynomials, one for each side: kinks near 0 are smooth.
+
+    The `strays` values that fit worst are left out: they may lie between 0 and a kink beside it.
+    """
+    powers = t[:, None] ** np.arange(DEGREE + 1)
     columns = np.concatenate([powers, np.sign(t)[:, None] * powers], axis=1)
-    fit = np.linalg.lstsq(columns, values, rcond=None)[0]
-    return float(np.linalg.norm(values - columns @ fit)) / math.sqrt(len(t) - columns.shape[1])
+    rest = values - columns @ np.linalg.lstsq(columns, values, rcond=None)[0]
+    if strays:
+        best = np.argsort(np.abs(rest))[: len(t) - strays]
+        columns, values = columns[best], values[best]
+        rest = values - columns @ np.linalg.lstsq(columns, values, rcond=None)[0]
+    return float(np.linalg.norm(rest)) / math.sqrt(len(values) - columns.shape[1])
 
 
 def estimate_noise(values: Callable[[float], float], most: float = math.inf) -> float:
@@ -98,7 +105,7 @@ def estimate_noise(values: Callable[[float], float], most: float = math.inf) -> 
         if len(row) < LOOKS * 3 // 4:
             continue
         size = max(map(abs, row.values()))
-        found = leftover(np.array([*row]) / window, np.array([*row.values()]) / size, DEGREE) * size
+        found = leftover(np.array([*row]) / window, np.array([*row.values()]) / size) * size
         level = max(level, found if looks == 0 or found <= most else 0.0)
         looks += 1
         if looks == 2:

@@ -2,7 +2,7 @@
 
 import enum
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -180,14 +180,20 @@ class Walk:
 
     def stairs(self, seen: Interval) -> Jump | None:
         """The first jump away from the slope `seen`, if what makes larger steps disagree with it is one."""
-        for octave in sorted(self.samples, reverse=True):
-            for sample in self.samples[octave]:
-                if sample is None:
-                    continue
-                away = abs(sample.change - seen.middle * sample.step)
-                if away > VISIBLE * (sample.rounding + self.rounding) + 2 * seen.half * abs(sample.step):
-                    return jump_between(self._sample, 0.5 * sample.step, sample.step, seen.middle)
+        for near, sample in self._outwards():
+            away = abs(sample.change - seen.middle * sample.step)
+            if away > VISIBLE * (sample.rounding + self.rounding) + 2 * seen.half * abs(sample.step):
+                return jump_between(self._sample, near, sample.step, seen.middle)
         return None
+
+    def _outwards(self) -> Iterator[tuple[float, Sample]]:
+        """The samples from the smallest step to the largest, each with the step before it on its side."""
+        before = [0.0, 0.0]
+        for octave in sorted(self.samples, reverse=True):
+            for side, sample in enumerate(self.samples[octave]):
+                if sample is not None:
+                    yield before[side], sample
+                    before[side] = sample.step
 
     def jump_nearby(self) -> Jump | None:
         """The jump that makes larger steps disagree with the smallest ones, if there is one and the rest is smooth."""
@@ -197,11 +203,10 @@ class Walk:
         changes = sorted(self._change([octave]) for octave in FINEST)
         if changes[0] > ALIKE * changes[-1] > VISIBLE * UNIT * self.magnitude:
             return Jump(0.0, changes[-1])
-        for octave in sorted(self.samples, reverse=True):
-            for sample in self.samples[octave]:
-                if sample is not None and abs(sample.change - slope * sample.step) > self.noise / DEVIATIONS:
-                    found = jump_between(self._sample, 0.5 * sample.step, sample.step, slope)
-                    return found if found is not None and self._is_alone(found, slope) else None
+        for near, sample in self._outwards():
+            if abs(sample.change - slope * sample.step) > self.noise / DEVIATIONS:
+                found = jump_between(self._sample, near, sample.step, slope)
+                return found if found is not None and self._is_alone(found, slope) else None
         return None
 
     def _is_alone(self, jump: Jump, slope: float) -> bool:
@@ -268,6 +273,11 @@ class Walk:
     def variation(self) -> float:
         """The largest change that was seen."""
         return self._change(self.samples)
+
+    @property
+    def own_variation(self) -> float:
+        """The same, of steps up to the coordinate's own magnitude."""
+        return self._change(octave for octave in self.samples if octave >= 0)
 
     @property
     def ripple(self) -> float:
