@@ -150,7 +150,8 @@ def _rate(answers: list[Answer], many: int) -> list[str]:
     alarms, unsure = sum(a.alarm for a in answers), sum(a.verdict == OPEN for a in answers)
     below = f"; below {3 / many:.2g} with 95 % confidence" if not alarms else ""
     return [
-        f"{len(answers):,} random functions with their exact gradients (seeds {FRESH} to {FRESH + many - 1}): "
+        f"{len(answers):,} random functions with their exact gradients (seeds {FRESH} to {FRESH + many - 1}, "
+        "none of them used to tune the checker): "
         f"**{alarms} false alarms** ({alarms / len(answers):.2%}{below}), {unsure} inconclusive "
         f"({unsure / len(answers):.1%}); "
         f"{sum(a.calls for a in answers) / len(answers):.0f} evaluations and "
