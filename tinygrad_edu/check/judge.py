@@ -12,13 +12,12 @@ from typing import NamedTuple
 from tinygrad_edu.check.intervals import UNIT, Interval
 from tinygrad_edu.check.walk import FINEST, FIRST, Verdict, Walk
 
-Octaves = tuple[tuple[int, ...], ...]
+Steps = tuple[tuple[int, ...], ...]
 
 WIDE = 3  # the octave of the step that a function must not react to before it is called flat
-MORE: Octaves = ((8, 7, 6, 5), (4, 3, 2, 1, 0, 13, 14, 15, 16, 17, 18))  # for claims that hold to few digits
+MORE: Steps = ((8, 7, 6, 5), (4, 3, 2, 1, 0, 13, 14, 15, 16, 17, 18))  # for claims that hold to few digits
 SMALL = 18  # the finest of them
-# For others: does anything happen close by?
-FINE: Octaves = ((*FINEST, 14, 13), (22, 21, 20), (32, 31, 30), (42, 41, 40))
+FINE: Steps = ((*FINEST, 14, 13), (22, 21, 20), (32, 31, 30), (42, 41, 40))  # for others: what happens close by?
 EVERY = tuple(range(49, -1, -1))
 FURTHER = 6  # octaves at a time, beyond a coordinate's own magnitude
 
