@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import Value, nn, scope, softmax
+from tinygrad_edu import Value, compile, nn, scope, softmax
 from tinygrad_edu.files import write_whole
 from tinygrad_edu.viz import draw, paths
 from tinygrad_edu.viz.drawing import Drawing
@@ -188,6 +189,29 @@ def tree() -> Drawing:
     return draw(out, direction="TB", renderer="builtin")
 
 
+def _compiled_scalars() -> Any:
+    w, b = nn.Parameter(0.5, name="w"), nn.Parameter(-0.1, name="b")
+
+    def loss_of(xs: list[float], ys: list[float]) -> Value:
+        squares = [(w * x + b - y) ** 2 for x, y in zip(xs, ys, strict=True)]
+        return sum(squares[1:], squares[0]) * (1.0 / len(squares))
+
+    fast = compile(loss_of)
+    xs = [0.2 * i for i in range(13)]
+    fast(xs, [0.7 * x + 0.1 for x in xs])
+    return fast
+
+
+def vectorised() -> Drawing:
+    """Thirteen points and a line, scalar by scalar, in frames."""
+    return draw(_compiled_scalars(), detail="scalar", gradients=False, renderer="builtin")
+
+
+def arrays() -> Drawing:
+    """The same function as its plan computes it."""
+    return draw(_compiled_scalars(), gradients=False, renderer="builtin")
+
+
 def nan() -> Drawing:
     """Where a NaN comes from."""
     x = Value([0.5, -0.2], name="x")
@@ -277,6 +301,20 @@ ENTRIES = (
         "*(not (very good))*: the vectors of two children become that of their parent, by the same weight at "
         "every joint. It is drawn once, with an edge to every use.",
         tree,
+    ),
+    Entry(
+        "vectorised",
+        "What a vectorising compiler sees",
+        "A line through thirteen points, written point by point, as `compile` lifts it: scalars that do the same to "
+        "entries of the same arrays stand in one frame, and each frame becomes one operation on arrays. "
+        '(`draw(fast, detail="scalar")` of a compiled function.)',
+        vectorised,
+    ),
+    Entry(
+        "arrays",
+        "The same, as arrays",
+        "What the plan computes instead: the loss is the same to the last bit.",
+        arrays,
     ),
     Entry(
         "nan",

@@ -155,7 +155,8 @@ def draw(
     ----------
     root : Value, or several, or a compiled function
         What to draw, such as a loss. Of a compiled function its plan is drawn, with the numbers of the latest call:
-        scalars that became arrays stand there as what they are now.
+        scalars that became arrays stand there as what they are now (with detail="scalar" as they were written, in
+        one frame those of each array), and what became one kernel stands in a frame.
     detail : {"tensor", "layer", "scalar"}
         How near to look: at the graph as it was recorded; at whole layers, each scope in a model being one box; or at
         single numbers, each matmul opened into its products and sums (small tensors only).
@@ -206,7 +207,7 @@ def draw(
     >>> drawing.svg().startswith("<svg")
     True
     """
-    roots = _roots(root)
+    roots = _roots(root, detail)
     _check("detail", detail, DETAILS)
     _check("direction", direction, DIRECTIONS)
     _check("edges", edges, EDGE_WORDS)
@@ -235,10 +236,10 @@ def draw(
     return Drawing(compose(folded, title, direction, annotations, max_nodes), renderer)
 
 
-def _roots(root: Any) -> list[Any]:
+def _roots(root: Any, detail: Detail) -> list[Any]:
     """The nodes to draw; of a compiled function, those of its plan."""
     if isinstance(root, Compiled):
-        root = [leaf for _, leaf in flatten(root.graph(), "result")]
+        root = [leaf for _, leaf in flatten(root.graph(scalars=detail == "scalar"), "result")]
     roots = list(root) if isinstance(root, (list, tuple)) else [root]
     wrong = [one for one in roots if not (hasattr(one, "parents") and hasattr(one, "op"))]
     if wrong or not roots:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.compiler.explain import explain, graph_of
+from tinygrad_edu.compiler.explain import explain
 from tinygrad_edu.compiler.lift.calls import lifted_recording
 from tinygrad_edu.compiler.passes import optimise
+from tinygrad_edu.compiler.pictured import graph_of
 from tinygrad_edu.compiler.plan import Plan, StaleError
 from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_call
 from tinygrad_edu.compiler.second import refuse_unless_same
@@ -124,10 +125,16 @@ class Compiled:
         plans = [plan for variants in self.plans.values() for plan in variants]
         return "\n".join(map(explain, plans)) or "no plan yet: call the function first"
 
-    def graph(self) -> Any:
+    def graph(self, scalars: bool = False) -> Any:
         """The plan of the latest call as a graph of Values with its numbers: what ``viz.draw`` draws.
 
-        Where scalars were lifted, these are the arrays that took their place.
+        Where scalars were lifted, these are the arrays that took their place. Where numba makes kernels, each has a
+        scope of its own, with the steps that are fused in it.
+
+        Parameters
+        ----------
+        scalars : bool
+            Give lifted scalars as they were written, with a scope for each array that they became.
 
         Raises
         ------
@@ -139,13 +146,9 @@ class Compiled:
             raise CompileError("compile: there is no plan to draw yet; call the compiled function first")
         self(*arguments.args, **arguments.kwargs)
         plan = self.plans[(current_mode().recording, *arguments.key)][0]
-        recording = plan.recording
-        if recording.lifted is None:
-            program, feeds = recording.program, plan.feeds(arguments.leaves)
-        else:
-            program, feeds = recording.lifted.program, recording.lifted.feeds(arguments.leaves)
-        found = graph_of(program, program.outputs[: recording.count], feeds)
-        return map_leaves(lambda _, leaf: found[leaf.output] if isinstance(leaf, Place) else leaf, recording.result, "")
+        found = graph_of(plan, arguments.leaves, scalars, self.jit)
+        result = plan.recording.result
+        return map_leaves(lambda _, leaf: found[leaf.output] if isinstance(leaf, Place) else leaf, result, "")
 
     def _look_again(self, plan: Plan, arguments: "Arguments") -> None:
         """At the second call, and when Values have moved: record once more, and refuse a plan with a frozen number."""

@@ -1,20 +1,13 @@
-"""A plan in words, and as a graph that can be drawn."""
+"""A plan in words."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from tinygrad_edu.compiler.code import Code, parts_of
+from tinygrad_edu.compiler.code import Code
 from tinygrad_edu.compiler.kernels import available
 from tinygrad_edu.compiler.plan import Plan
-from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.compiler.taped import TapeRunner
 from tinygrad_edu.kinds import Elementwise
-from tinygrad_edu.mode import Info
-from tinygrad_edu.op import CONSTANT, LEAF, Node, new
-from tinygrad_edu.value import Value
 
 
 def explain(plan: Plan) -> str:
@@ -77,35 +70,6 @@ def flops_of(step: Step) -> int:
 def bytes_of(step: Step) -> int:
     """How many bytes a step reads and writes."""
     return step.out.nbytes + sum(var.nbytes for var in step.operands)
-
-
-def graph_of(program: Program, outputs: Sequence[Var], feeds: Sequence[Any]) -> list[Any]:
-    """The program as Values with the numbers of one run, as far as these outputs need it."""
-    known: dict[Var, Value] = {}
-    for var, data in zip(program.inputs, feeds, strict=True):
-        known[var] = _node(LEAF, data, (), var)
-
-    def of(var: Var) -> Value:
-        if var not in known:
-            known[var] = _node(CONSTANT, var.data, (), var)
-        return known[var]
-
-    forward, *_ = parts_of(Program(program.inputs, program.steps, list(outputs)), len(outputs), {}, {})
-    for step in forward.steps:
-        operands = tuple(of(var) for var in step.operands)
-        data = step.op.compute(*[x.data for x in operands], **step.params)
-        known[step.out] = _node(step.op, data, operands, step.out, step.params)
-    return [of(var) for var in outputs]
-
-
-def _node(op: Any, data: Any, parents: tuple[Node, ...], var: Var, params: dict[str, Any] | None = None) -> Value:
-    node: Value = new(Value)
-    node.data = data if isinstance(data, (float, np.ndarray, np.generic)) else np.asarray(data)
-    node.grad = None
-    node.op = op
-    node._a, node._b = (parents or None), None
-    node._info = Info(var.name, var.scope, params or None, var.line)
-    return node
 
 
 def _shape(var: Var) -> str:

@@ -43,7 +43,7 @@ class Warmth:
         if self.left < 0:
             return False
         self.left -= 1
-        self.jit = self.left < 0 and _works()
+        self.jit = self.left < 0 and works()
         return self.jit
 
 
@@ -54,7 +54,7 @@ def available() -> bool:
 
 
 @functools.cache
-def _works() -> bool:
+def works() -> bool:
     """Whether numba can be imported: one that is older than NumPy cannot."""
     try:
         importlib.import_module("numba")
