@@ -36,12 +36,13 @@ step. A pile of boxes stands for several nodes at once, and says for how many.
 
 @dataclass(frozen=True)
 class Entry:
-    """One picture: what to look for in it, and how it is made."""
+    """One picture: what to look for in it, how it is made, and how many boxes it may have at most."""
 
     name: str
     title: str
     caption: str
     make: Callable[[], Drawing]
+    most: int = 40
 
     @property
     def image(self) -> Path:
@@ -309,6 +310,7 @@ ENTRIES = (
         "entries of the same arrays stand in one frame, and each frame becomes one operation on arrays. "
         '(`draw(fast, detail="scalar")` of a compiled function.)',
         vectorised,
+        most=110,
     ),
     Entry(
         "arrays",
