@@ -19,6 +19,8 @@ from tinygrad_edu.nn.optim import Optimizer
 from tinygrad_edu.nn.regularize import Penalty
 from tinygrad_edu.watch import HOOKED
 
+NO_SETTINGS = ("params", "lr")  # of a group of parameters: a plan holds whatever the learning rate is
+
 
 class CompiledStep:
     """A step of training that is recorded once, and then runs as a plan.
@@ -54,6 +56,8 @@ class CompiledStep:
         self.gradients = GradientStep(function, parameters, jit)
         self._updates: dict[Any, Update | None] = {}
         self._states: list[dict[str, Any]] = []
+        self._known: list[int] = []  # the optimizer's parameters, by id
+        self._trained: list[int] = []  # the places among them of those in the layout
 
     def __call__(self, *arrays: Any) -> Any:
         """What the function gives, as plain numbers; the parameters have moved."""
@@ -64,42 +68,46 @@ class CompiledStep:
     def update(self) -> None:
         """The optimizer's step, by the gradients that the parameters have."""
         flat, optimizer = self.gradients.flat, self.optimizer
-        if flat is None or len(optimizer.param_groups) > 1 or any(p.grad is None for p in flat.parameters):
+        if flat is None or len(optimizer.param_groups) > 1 or not flat.gather_gradients():
             optimizer.step()
             return
-        flat.gather_gradients()
-        options = {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
-        fused = self._update(options)
+        group = optimizer.param_groups[0]
+        fused = self._update(group)
         if fused is None:
             optimizer.step()
         else:
-            fused.run(options)
+            fused.run(group)
             flat.spread()
 
-    def _update(self, options: dict[str, Any]) -> Update | None:
-        """The plan of the rule for these options and what the state holds; None if there is none."""
+    def _update(self, group: dict[str, Any]) -> Update | None:
+        """The plan of the rule for the options of a group and what the state holds; None if there is none."""
         flat, optimizer = self.gradients.flat, self.optimizer
         assert flat is not None
-        settings = tuple((key, value) for key, value in options.items() if key != "lr")
+        settings = tuple([item for item in group.items() if item[0] not in NO_SETTINGS])
         if isinstance(flat, FlatNumbers):
             if any(optimizer.state):  # the state of a single number stays a number, so its rule runs as it is
                 return None
             self._states = optimizer.state
             if settings not in self._updates:
-                self._updates[settings] = self._planned(options)
+                self._updates[settings] = self._planned(group)
             return self._updates[settings]
-        trained = {id(p): i for i, p in enumerate(flat.parameters)}
-        states = [state for _, x, state in optimizer._slots() if id(x) in trained]
-        if len(states) != len(self._states) or any(a is not b for a, b in zip(states, self._states, strict=True)):
+        known = [*map(id, group["params"])]
+        if known != self._known:
+            trained = {*map(id, flat.parameters)}
+            self._known, self._trained = known, [i for i, p in enumerate(known) if p in trained]
+        state = optimizer.state
+        states = [state[i] for i in self._trained]
+        if [*map(id, states)] != [*map(id, self._states)]:
             self._updates, self._states = {}, states
-        key = (settings, *(frozenset(state) for state in states))
+        key = (settings, *map(frozenset, states))
         if key not in self._updates:
-            self._updates[key] = self._planned(options)
+            self._updates[key] = self._planned(group)
         return self._updates[key]
 
-    def _planned(self, options: dict[str, Any]) -> Update | None:
+    def _planned(self, group: dict[str, Any]) -> Update | None:
         flat = self.gradients.flat
         assert flat is not None
+        options = {key: value for key, value in group.items() if key != "params"}
         try:
             update = Update(self.optimizer.update, flat, self._states, options, jit=self.jit)
         except CompileError:

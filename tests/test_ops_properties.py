@@ -1,11 +1,14 @@
 """Any shape, axis, stride and type: NumPy's numbers, gradients of the operand's shape and type, nothing changed."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinygrad_edu import Value
+from tinygrad_edu.check.operations import call_at
+from tinygrad_edu.op import REGISTRY
 from tinygrad_edu.ops.padding import LINEAR, STATISTICS
 from tinygrad_edu.transforms import jvp, vjp
 
@@ -107,3 +110,19 @@ def test_empty_arrays_have_empty_gradients(n, m, f):
     np.testing.assert_array_equal(result.data, f(x.data))
     result.sum().backward()
     assert x.grad.shape == (n, m)
+
+
+SMOOTH = [name for name, op in REGISTRY.items() if op.kind == "elementwise" and op.arity == 1 and not op.terminal]
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_an_infinite_gradient_stays_infinite_where_the_derivative_is_not_zero(name):
+    op = REGISTRY[name]
+    call = call_at(op, op.cases[0], np.random.default_rng(0))
+    plain, infinite = [[Value(x) for x in call.inputs] for _ in range(2)]
+    with np.errstate(all="ignore"):
+        for values, seed in ((plain, 1.0), (infinite, np.inf)):
+            out = call(*values)
+            out.backward(np.full(out.shape, seed))
+    for one, other in zip(plain, infinite, strict=True):
+        assert np.all(np.isinf(other.grad) | (one.grad == 0))

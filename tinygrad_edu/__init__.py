@@ -8,6 +8,7 @@ from tinygrad_edu import ops
 from tinygrad_edu.check import check_gradients, check_graph
 from tinygrad_edu.compiler.compiled import compile
 from tinygrad_edu.errors import GradientCheckError
+from tinygrad_edu.memory import keep_freed_memory
 from tinygrad_edu.mode import detect_anomaly, no_grad, record_lines, scope
 from tinygrad_edu.ops import *
 from tinygrad_edu.transforms import (
@@ -22,6 +23,8 @@ from tinygrad_edu.transforms import (
     vjp,
 )
 from tinygrad_edu.value import Value, array, stop_gradient
+
+keep_freed_memory()
 
 __all__ = [
     "Value",

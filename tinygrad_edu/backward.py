@@ -191,12 +191,12 @@ def _consumers_last(root: Node) -> list[Node]:
 
 def _contribute(node: Node, g: Any, xs: list[Any], out: Any, keep_all: bool, own: set[Node]) -> None:
     """Add what `node` hands to each of its parents to their `.grad`; `own`: see `_add_piece`."""
-    op, params = node.op, node.params
-    parents = node.parents
-    if op.add_piece is not None and _add_piece(node, g, parents[0].grad, own):
+    op = node.op
+    if op.add_piece is not None and _add_piece(node, g, node._a.grad, own):
         return
+    parents = node.parents
     wanted = [i for i, parent in enumerate(parents) if parent.op is not CONSTANT and op.has_rule(i)]
-    for i, c in zip(wanted, op.pull_each(wanted, g, out, xs, params), strict=True):
+    for i, c in zip(wanted, op.pull_each(wanted, g, out, xs, node.params), strict=True):
         parent = parents[i]
         if c is not None:
             total = _settle(c, op, parent.data, g, keep_all or parent.op is LEAF)
@@ -209,7 +209,7 @@ def _add_piece(node: Node, g: Any, total: Any, own: set[Node]) -> bool:
     It is from the second piece on, since the first left a sum there, or zeros around itself. So the rows of
     an array that is read row by row cost one array, not one array each.
     """
-    whole = node.parents[0]
+    whole = node._a
     if whole not in own or total.__class__ is not np.ndarray:
         own.add(whole)
         return False
@@ -226,7 +226,7 @@ def _settle(c: Any, op: Any, x: Any, g: Any, keep: bool) -> Any:
         if c.__class__ is complex:
             raise ArithmeticError("a scalar rule left the real numbers; NumPy's floats say nan")
         return float(fit(c, op, x))
-    if np.shape(c) != x.shape:
+    if (c.shape if c.__class__ is np.ndarray else np.shape(c)) != x.shape:
         c = fit(c, op, x)
     if c.__class__ is float:
         return x.dtype.type(c)

@@ -51,7 +51,7 @@ class Elementwise(Operation):
     def compute(self, *operands: Any, **params: Any) -> Any:
         for x in operands:
             if x.__class__ is not float:
-                return self._forward(operands, params)
+                return super().compute(*operands, **params)
         return self.at_floats(*operands, **params)
 
     def at_floats(self, *xs: float, **params: Any) -> Any:
@@ -266,7 +266,9 @@ def fit(contribution: Any, op: Operation, x: Any) -> Any:
         extra = len(got) - len(shape)
         stretched = tuple(i for i, n in enumerate(got) if i < extra or (shape[i - extra] == 1 and n != 1))
         if extra >= 0 and stretched:
-            contribution = np.sum(contribution, axis=stretched).reshape(shape)
+            contribution = contribution.sum(axis=stretched)
+            if len(stretched) > extra or not shape:  # axes of length 1 come back; a number stays an array
+                contribution = contribution.reshape(shape)
         if np.shape(contribution) != shape:
             raise GradientError(
                 f"{op.name}: its rule gave a gradient of shape {got} for an operand of shape {shape}; "

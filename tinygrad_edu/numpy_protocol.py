@@ -69,6 +69,8 @@ def array_function(self: Any, function: Callable[..., Any], types: Any, args: An
         return ask(function, *args, **kwargs)
     ours = _ours(function)
     alike, accepted = _agreement(function, ours)
+    if len(args) <= alike and not kwargs:  # the usual call
+        return ours(*args)
     if len(args) <= alike and kwargs.keys() <= accepted and not any(value is MARKER for value in kwargs.values()):
         return ours(*args, **kwargs)
     return _called(ours, name_of(function), _signature(function), args, kwargs)

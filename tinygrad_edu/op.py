@@ -159,7 +159,10 @@ class Operation:
 
     def compute(self, *operands: Any, **params: Any) -> Any:
         """The result on plain data, recorded nowhere."""
-        return self._forward(operands, params)
+        try:
+            return self.forward(operands, **params) if self.variadic else self.forward(*operands, **params)
+        except (ValueError, IndexError) as error:
+            raise explain(self, operands, error) from error
 
     def pull(self, index: int, gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         """What `gradient` of the result contributes to operand `index` (before un-broadcasting)."""
@@ -206,26 +209,24 @@ class Operation:
         """Whether this is an operation of tinygrad_edu: none of its functions is a user's."""
         return all(_is_built_in(part) for part in (self.forward, *self.rules) if part is not None)
 
-    def _forward(self, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-        try:
-            return self.forward(operands, **params) if self.variadic else self.forward(*operands, **params)
-        except (ValueError, IndexError) as error:
-            raise explain(self, operands, error) from error
-
     def _make_apply(self) -> Callable[..., Any]:
+        simple, every_key = 0 if self.variadic else self.arity, self.defaults.keys()
+
         def apply(*args: Any, **params: Any) -> Any:
-            operands, params = self.bind(args, params)
-            for like in operands:
+            if len(args) != simple or params.keys() != every_key:
+                args, params = self.bind(args, params)
+            for like in args:
                 if isinstance(like, Node):
                     break
             else:
-                return self.compute(*operands, **params)
-            try:
-                nodes = tuple([x if isinstance(x, Node) else constant(like, x) for x in operands])
-            except DTypeError as error:
-                raise DTypeError(f"{self.name}: {error}") from None
-            data = self.compute(*[node.data for node in nodes], **params)
-            return record(self, data, nodes, params)
+                return self.compute(*args, **params)
+            if len(args) > 1:
+                try:
+                    args = tuple([x if isinstance(x, Node) else constant(like, x) for x in args])
+                except DTypeError as error:
+                    raise DTypeError(f"{self.name}: {error}") from None
+            data = self.compute(*[node.data for node in args], **params)
+            return record(self, data, args, params)
 
         return apply
 

@@ -14,6 +14,7 @@ from tinygrad_edu.nn.layers.registry import example
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.op import Node
 from tinygrad_edu.ops.activation import softmax
+from tinygrad_edu.ops.attention import dot_product_attention
 
 
 @example(lambda: MultiHeadAttention(4, 2, rng=0), (2, 3, 4), wrong=(2, 3, 5))
@@ -130,23 +131,30 @@ class MultiHeadAttention(Module):
                 f"{self.label}: query, key and value of shapes {np.shape(query)}, {np.shape(key)} and "
                 f"{np.shape(value)} do not go together; expected one batch, and a value for each key"
             )
-        q, k, v = (self._split(dense(x)) for x, dense in ((query, self.query), (key, self.key), (value, self.value)))
-        scores = (q @ np.swapaxes(k, -1, -2)) * float((self.features // self.heads) ** -0.5)
         allowed = self._allowed(mask, batch, n, m)
-        if allowed is None:
-            weights = softmax(scores)
+        q, k, v = (self._split(dense(x)) for x, dense in ((query, self.query), (key, self.key), (value, self.value)))
+        if return_weights or (self.training and self.dropout.p):
+            weights = self._weights(q, k, allowed)
+            taken = np.swapaxes(self.dropout(weights) @ np.swapaxes(v, 1, 2), 1, 2)
         else:
-            low = np.asarray(np.finfo(np.result_type(scores)).min / 2, dtype=np.result_type(scores))
-            weights = softmax(np.where(allowed, scores, low))
-            weights = np.where(allowed, weights, np.zeros_like(low))
-        taken = self.dropout(weights) @ v
-        joined = np.reshape(np.swapaxes(taken, 1, 2), (batch, n, self.features))
-        return (self.out(joined), weights) if return_weights else self.out(joined)
+            weights = None
+            taken = dot_product_attention(q, k, v, allowed)
+        out = self.out(np.reshape(taken, (batch, n, self.features)))
+        return (out, weights) if return_weights else out
+
+    def _weights(self, q: Any, k: Any, allowed: Any) -> Any:
+        """How much each query takes from each key, shape (batch, heads, queries, keys)."""
+        q, k = np.swapaxes(q, 1, 2), np.swapaxes(k, 1, 2)
+        scores = (q @ np.swapaxes(k, -1, -2)) * float((self.features // self.heads) ** -0.5)
+        if allowed is None:
+            return softmax(scores)
+        low = np.asarray(np.finfo(np.result_type(scores)).min / 2, dtype=np.result_type(scores))
+        return np.where(allowed, softmax(np.where(allowed, scores, low)), np.zeros_like(low))
 
     def _split(self, x: Any) -> Any:
-        """(batch, length, features) as (batch, heads, length, features / heads)."""
+        """(batch, length, features) as (batch, length, heads, features / heads)."""
         batch, length, features = np.shape(x)
-        return np.swapaxes(np.reshape(x, (batch, length, self.heads, features // self.heads)), 1, 2)
+        return np.reshape(x, (batch, length, self.heads, features // self.heads))
 
     def _allowed(self, mask: ArrayLike | None, batch: int, n: int, m: int) -> Any:
         """Where a query may look, in a shape that broadcasts to (batch, heads, n, m); None for everywhere."""

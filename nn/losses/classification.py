@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_edu.errors import ArgumentError, DataError, ShapeError
 from tinygrad_edu.nn.losses.common import REDUCTIONS, class_labels, joined, labels_of, like, paired, reduced, refuse
+from tinygrad_edu.op import Node
 from tinygrad_edu.ops.activation import log_softmax, softplus
 from tinygrad_edu.ops.questions import holds
 
@@ -271,13 +272,16 @@ def _chosen(
     smoothing: float = 0.0,
 ) -> Any:
     """Minus the log-probabilities of integer labels, weighted by the weights of their classes."""
-    labels = class_labels(name, labels, np.shape(log_p), ignored)
-    classes = np.shape(log_p)[-1]
+    shape = np.shape(log_p)
+    labels = class_labels(name, labels, shape, ignored)
+    classes = shape[-1]
     kept = labels != ignored
+    if weights is None and not smoothing and holds(kept.all()):
+        # A plan picks before it knows whether its answer still holds: so there, too, every index is in range.
+        at = np.where(kept, labels, 0) if isinstance(labels, Node) else labels
+        return reduced(name, -_picked(log_p, at, shape), reduction)
     at = np.where(kept, labels, 0)
-    losses = -np.reshape(np.reshape(log_p, (at.size, classes))[np.arange(at.size), at.ravel()], at.shape)
-    if weights is None and not smoothing and holds(np.all(kept)):
-        return reduced(name, losses, reduction)
+    losses = -_picked(log_p, at, shape)
     of_sample = like(kept if weights is None else np.where(kept, np.take(weights, at), 0), log_p)
     losses = losses * of_sample
     if smoothing:
@@ -288,3 +292,10 @@ def _chosen(
     if not holds(np.sum(of_sample) > 0):
         raise DataError(f"{name}: no sample counts (all are ignored or have weight 0), so there is no mean")
     return REDUCTIONS["sum"](losses) / np.sum(of_sample)
+
+
+def _picked(log_p: Any, at: Any, shape: tuple[int, ...]) -> Any:
+    """The entry of each sample at its label."""
+    if len(shape) == 2:
+        return log_p[np.arange(shape[0]), at]
+    return np.reshape(np.reshape(log_p, (at.size, shape[-1]))[np.arange(at.size), at.ravel()], at.shape)

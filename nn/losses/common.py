@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from tinygrad_edu import array
 from tinygrad_edu.errors import ArgumentError, DataError, ShapeError
 from tinygrad_edu.op import Node
+from tinygrad_edu.ops import mean, sum
 from tinygrad_edu.ops.questions import current, is_plain, require
 
-REDUCTIONS: Mapping[str, Callable[[Any], Any]] = {"mean": np.mean, "sum": np.sum, "none": lambda losses: losses}
+REDUCTIONS: Mapping[str, Callable[[Any], Any]] = {"mean": mean, "sum": sum, "none": lambda losses: losses}
 
 
 def reduced(name: str, losses: Any, reduction: str) -> Any:
     """The losses as `reduction` says."""
     if reduction not in REDUCTIONS:
         raise ArgumentError(f"{name}: reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
-    if reduction == "mean" and not np.size(losses):
+    if reduction == "mean" and not getattr(losses, "size", 1):  # a Python float has no size
         raise DataError(f"{name}: there is no sample, so no mean; the losses have shape {np.shape(losses)}")
     return REDUCTIONS[reduction](losses)
 
@@ -71,12 +72,19 @@ def class_labels(name: str, labels: Any, scores: tuple[int, ...], ignored: int |
         in_range = not y.size or (y.min() >= 0 and y.max() < classes)  # the usual case, at half the price
         return np.True_ if in_range else ((y >= 0) & (y < classes)) | (y == ignored)
 
-    refuse(name, numbers, right, must)
+    refuse(name, numbers, right, must, within=(classes, ignored))
     return numbers
 
 
-def refuse(name: str, labels: Any, right: Callable[[NDArray[Any]], Any], must: str, verb: str = "is") -> None:
-    """Raise unless all labels are right, naming the first that is not; in a recording, at each run."""
+def refuse(
+    name: str,
+    labels: Any,
+    right: Callable[[NDArray[Any]], Any],
+    must: str,
+    verb: str = "is",
+    within: tuple[int, int | None] | None = None,
+) -> None:
+    """Raise unless all labels are right, naming the first that is not; in a recording, at each run (see `require`)."""
 
     def check(labels: Any) -> None:
         numbers = np.asarray(labels)
@@ -86,4 +94,4 @@ def refuse(name: str, labels: Any, right: Callable[[NDArray[Any]], Any], must: s
             place = f"labels[{', '.join(map(str, where))}]" if where else "the label"
             raise DataError(f"{name}: labels must {must}, but {place} {verb} {numbers[where]}")
 
-    require(labels, check)
+    require(labels, check, within)

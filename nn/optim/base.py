@@ -75,20 +75,23 @@ class Optimizer:
 
     def step(self) -> None:
         """Change the parameters along their gradients: arrays in place; where the gradient is None, not at all."""
-        for group, x, state in self._slots():
-            if x.grad is None:
-                continue
-            g = x.grad.data if isinstance(x.grad, Node) else x.grad
+        states = iter(self.state)
+        for group in self.param_groups:
             options = {key: value for key, value in group.items() if key != "params"}
-            a_float = x.data.__class__ is float
-            x.data -= self.update(x.data, g, state, **options)
-            if a_float:
-                x.data = float(x.data)
+            for x, state in zip(group["params"], states, strict=False):
+                g = x.grad
+                if g is None:
+                    continue
+                a_float = x.data.__class__ is float
+                x.data -= self.update(x.data, g.data if isinstance(g, Node) else g, state, **options)
+                if a_float:
+                    x.data = float(x.data)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters: they are None again."""
-        for _, x, _ in self._slots():
-            x.grad = None
+        for group in self.param_groups:
+            for x in group["params"]:
+                x.grad = None
 
     @property
     def lr(self) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tinygrad_edu.check import Verdict, check_op
 from tinygrad_edu.check.exact import POLYNOMIALS, applies, check_exactly
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.kinds import elementwise, linear, multilinear
@@ -63,6 +64,25 @@ def test_an_operation_that_rounds_is_refused(entered):
     cube = elementwise("cube_exact", lambda x: x**3, along=(lambda t, out, x: t * 3 * x**2,))
     with pytest.raises(ArgumentError, match="use check_op"):
         check_exactly(cube, case((3,)))
+
+
+def test_an_operation_that_rounds_on_whole_numbers_is_refused_too(entered):
+    most = linear("most_exact", lambda x: 0.7 * x, adjoint=lambda g, x: 0.7 * g, cases=(case((7,)),))
+    for seed in range(30):
+        with pytest.raises(ArgumentError, match="other than whole numbers"):
+            check_exactly(most, case((7,)), seed)
+    report = check_op(most, examples=3)
+    assert report.passed
+    assert not [row for row in report.rows if row.what.startswith("exact")]
+
+
+def test_check_op_finds_an_error_that_differences_with_rounding_cannot_see(entered):
+    off = 1 + 2.0**-52
+    double = linear("double_off_op", lambda x: 2.0 * x, adjoint=lambda g, x: (2.0 * off) * g, cases=(case((3,)),))
+    report = check_op(double, examples=3, raise_on_fail=False)
+    assert [row.what for row in report.rows if row.verdict is Verdict.FAIL] == ["exact on (3,)"]
+    assert "exactly" in report.worst.reason
+    assert check_op(REGISTRY["matmul"], examples=3).rows[1].what == "exact on (2, 3), (3, 4)"
 
 
 def test_draws_can_be_repeated():

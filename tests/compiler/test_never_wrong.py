@@ -1,5 +1,8 @@
 """Attempts to get a wrong number out of a compiled function: what changes is seen, or it is an error."""
 
+import json
+import math
+import statistics
 import types
 from collections import deque
 
@@ -185,6 +188,75 @@ def test_exp_of_a_difference_does_not_overflow_where_the_difference_is_small():
         np.testing.assert_allclose(fast(s, t).data, np.exp(s - np.log(t)), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(x, axis=1),
+        lambda x: np.sum(x, axis=1, keepdims=True),
+        lambda x: np.sum(x[:, 0], axis=()),
+        lambda x: x[:, 0] - -0.0,
+        lambda x: x[:, 0] - 0.0,
+    ],
+)
+def test_zeros_have_the_sign_that_the_function_gives_them(f):
+    fast = tinygrad_edu.compile(lambda x: 1.0 / f(x * 1.5))
+    with np.errstate(divide="ignore"):
+        for x in (np.array([[-0.0], [0.0], [2.0]]), np.array([[-0.0], [0.0], [2.0]], np.float32)):
+            np.testing.assert_array_equal(fast(x).data, 1.0 / f(x * x.dtype.type(1.5)))
+
+
+HARD_ROWS = np.array(
+    [
+        [1.0, 2.0, 3.0], [np.inf, 1.0, 2.0], [-np.inf, 1.0, 2.0], [-np.inf, -np.inf, -np.inf], [np.inf, np.inf, 0.0],
+        [np.nan, 1.0, 2.0], [np.inf, -np.inf, 0.0], [1e308, -1e308, 0.0], [700.0, 0.0, -800.0],
+    ]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("of", "axis", "jit"),
+    [
+        (tinygrad_edu.softmax, 0, False),
+        (tinygrad_edu.logsumexp, 1, False),
+        (tinygrad_edu.log_softmax, 0, False),
+        (tinygrad_edu.log_softmax, 1, True),
+    ],
+)
+def test_rows_without_a_finite_maximum_are_as_in_the_function(of, axis, jit):
+    if jit:
+        pytest.importorskip("numba")
+    fast = tinygrad_edu.compile(lambda x: of(x, axis=axis), jit=jit)
+    found = []
+    with np.errstate(all="ignore"):
+        for f in (fast.f, fast):
+            x = Value(HARD_ROWS)
+            y = f(x)
+            y.backward(np.arange(1.0, 1.0 + y.size).reshape(y.shape))
+            found.append((y.data, x.grad))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-300)
+
+
+def peak_of(x, axis, keepdims=True):
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.exp((x - peak_of(x, 1)) - np.log(np.sum(x, axis=1, keepdims=True))),  # of a negative number
+        lambda x: np.exp((x - peak_of(x, 1)) - np.log(1e-300 * np.sum(np.exp(x - peak_of(x, 1)), 1, keepdims=True))),
+        lambda x: np.exp((x - peak_of(x, 1)) - np.log(np.sum(np.exp(x - peak_of(x, 1)), axis=0, keepdims=True))),
+        lambda x: np.exp((x - peak_of(x, 0, False).reshape(3, 1)) - np.log(np.sum(np.exp(x), 1, keepdims=True))),
+        lambda x: np.exp((x - np.where(x[:, :1] > 0, peak_of(x, 1), 0.0)) - np.log(np.exp(x).sum(1, keepdims=True))),
+    ],
+)
+def test_an_exponential_is_divided_only_where_that_stays_in_range(f):
+    x = np.array([[800.0, 0.0, -801.0], [-10.0, -20.0, -690.0], [-600.0, 1.0, -720.0]])
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(tinygrad_edu.compile(f)(x).data, f(x), rtol=1e-12)
+
+
 def test_a_checkpointed_function_inside_a_compiled_one():
     w = Value([0.3, -0.4])
     block = checkpoint(lambda y: np.tanh(y * w))
@@ -255,3 +327,76 @@ def test_scalar_parameters_that_are_arrays_of_no_axes_compile_too():
     for seed in range(3):
         rows = np.random.default_rng(seed).normal(size=(12, 4)).tolist()
         np.testing.assert_allclose(fast(rows).data, loss(rows).data, rtol=1e-12)
+
+
+class OwnError(Exception):
+    pass
+
+
+def raising(error):
+    def f(x):
+        if x.shape == (2,):
+            raise error
+        return x * 2.0
+
+    return f
+
+
+def asserts(x):
+    assert x.shape == (3,), "three numbers"
+    return x * 2.0
+
+
+@pytest.mark.parametrize(
+    ("f", "kind"),
+    [
+        (raising(ValueError("no")), ValueError),
+        (raising(TypeError("no")), TypeError),
+        (raising(KeyError("no")), KeyError),
+        (raising(OwnError("no")), OwnError),
+        (asserts, AssertionError),
+        (lambda x: x * {"a": 1.0}["b"], KeyError),
+        (lambda x: x * [1.0, 2.0][2], IndexError),
+        (lambda x: x * (1 / 0), ZeroDivisionError),
+        (lambda x: x * types.SimpleNamespace(a=1.0).b, AttributeError),
+    ],
+)
+def test_what_the_function_raises_by_itself_comes_as_it_is(f, kind):
+    with pytest.raises(kind) as eager:
+        f(Value(X))
+    with pytest.raises(kind) as compiled:
+        tinygrad_edu.compile(f)(Value(X))
+    assert type(compiled.value) is type(eager.value)
+    assert str(compiled.value) == str(eager.value)
+    assert "recorded" in compiled.value.__notes__[0]
+    assert compiled.value.__context__ is eager.value.__context__
+
+
+def checks_for_an_array(x):
+    return json.dumps(x.tolist()) and x
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x * float(x[0]),
+        lambda x: x[: range(x[0])[-1]],
+        lambda x: x * {1.0: 2.0}[x[0]],
+        lambda x: x * statistics.mean(x),
+        lambda x: math.sqrt(x[0]) * x,
+        lambda x: x * "text"[x[0]],
+        lambda x: x.nbytes * x,
+        checks_for_an_array,
+    ],
+)
+def test_what_fails_because_a_traced_value_is_no_number_is_a_compile_error(f):
+    with pytest.raises(CompileError, match=r"test_never_wrong\.py:\d+"):
+        tinygrad_edu.compile(f)(np.array([1.0, 2.0]))
+
+
+def test_a_truth_of_numpy_among_the_arguments_decides_as_one_of_python_does():
+    fast = tinygrad_edu.compile(lambda x, flag, kind="a": np.where(flag, x, -x) if not flag or kind == "b" else x * 2.0)
+    for flag in (np.bool_(True), np.bool_(False), True, np.bool_(True), False):
+        for kind in (np.str_("a"), "b", np.str_("b")):
+            np.testing.assert_array_equal(fast(Value(X), flag, kind).data, fast.f(Value(X), flag, kind).data)
+            np.testing.assert_array_equal(fast(X, flag, kind=kind).data, fast.f(X, flag, kind=kind))

@@ -78,10 +78,11 @@ def test_what_does_nothing_is_left_out(f):
         (lambda x: x + 0.0, ["add"]),  # -0.0 + 0.0 is 0.0
         (lambda x: x * np.ones((2, 2, 3)), ["multiply"]),  # it repeats x
         (lambda x: x * 0.0, ["multiply"]),  # NaN and infinity
+        (lambda x: x - -0.0, ["subtract"]),  # -0.0 - -0.0 is 0.0
         (lambda x: x**2, ["square"]),
         (lambda x: x.reshape(3, 2).reshape(6), ["reshape"]),
         (lambda x: x[None].transpose(1, 2, 0).transpose(2, 0, 1), ["getitem"]),
-        (lambda x: np.sum(x[:, :, None], axis=2), ["getitem", "reshape"]),
+        (lambda x: np.sum(x[:, :, None], axis=2), ["getitem", "reshape", "add"]),  # the sum of -0.0 is 0.0
     ],
 )
 def test_what_is_short_is_written_short_and_what_differs_stays(f, left):

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from tinygrad_edu.check.contracts import broken, check_contracts
+from tinygrad_edu.check.exact import ExactReport, applies, exactly
 from tinygrad_edu.check.gradients import check_gradients
 from tinygrad_edu.check.hints import explain
 from tinygrad_edu.check.report import Report
@@ -164,7 +165,8 @@ def check_op(op: Operation, *, examples: int = 100, raise_on_fail: bool = True) 
     Returns
     -------
     OpReport
-        A row for each case, one for its contracts, one for the drawn inputs.
+        For each case a row for the derivative, one for its contracts, and where differences are exact (linear and
+        polynomial operations, on whole numbers) one that compares bit for bit; a row for the drawn inputs.
 
     Raises
     ------
@@ -218,6 +220,9 @@ def _at_case(op: Operation, way: Case) -> Iterator[OpRow]:
     try:
         report = check_gradients(call, *call.inputs, names=call.names, raise_on_fail=False)
         yield OpRow(f"derivative on {shapes}", report.verdict, _why(report))
+        exact = exactly(op, way, rng) if applies(op) else None
+        if exact is not None:
+            yield OpRow(f"exact on {shapes}", Verdict.PASS if exact.passed else Verdict.FAIL, _first_wrong(exact))
         contracts = check_contracts(call, *call.inputs, names=call.names, raise_on_fail=False)
         failed = broken(contracts.contracts)
         yield OpRow(
@@ -225,6 +230,12 @@ def _at_case(op: Operation, way: Case) -> Iterator[OpRow]:
         )
     except (TinygradEduError, ArithmeticError) as error:
         yield OpRow(f"call on {shapes}", Verdict.FAIL, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+
+
+def _first_wrong(report: ExactReport) -> str:
+    return "; ".join(
+        f"{what} at {list(at)}: claimed {claimed!r}, exactly {right!r}" for what, at, claimed, right in report.wrong[:1]
+    )
 
 
 def call_at(op: Operation, way: Case, rng: np.random.Generator) -> OpCall:

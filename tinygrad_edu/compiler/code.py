@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.compiler.emit import is_scalar, view_of, writer_of
-from tinygrad_edu.compiler.kernels import Fused, call_lines, fuse, may_overwrite
+from tinygrad_edu.compiler.emit import METHODS, is_scalar, view_of, writer_of
+from tinygrad_edu.compiler.kernels import Fused, Whole, call_lines, chosen, fuse, may_overwrite, whole
 from tinygrad_edu.compiler.memory import Arena
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.kinds import Elementwise
@@ -147,6 +147,10 @@ class Code:
                     self.where[out] = (arena.take(out.nbytes), out.nbytes)
                 placed.append((out, self.where[out][0]))
                 leaving.setdefault(last[out], []).append(out)
+            for room in step.op.rooms if isinstance(step.op, Whole) else ():
+                self.where[room] = (arena.take(room.nbytes), room.nbytes)
+                placed.append((room, self.where[room][0]))
+                leaving.setdefault(at, []).append(room)
         self.peak = arena.peak
         if self.block.size < arena.peak + 64:
             self.block = np.empty(arena.peak + 64, dtype=np.uint8)
@@ -251,7 +255,7 @@ class Code:
         return name if own else f"{name}.copy()"
 
     def _lines(self, step: Step) -> list[str]:
-        if isinstance(step.op, Fused):
+        if isinstance(step.op, (Fused, Whole)):
             return call_lines(step, self)
         look = view_of(step)
         if look is not None:
@@ -269,6 +273,9 @@ class Code:
         x = step.operands[0]
         name = self.name(x)
         if x not in self.static:
+            spelled = METHODS.get(step.op.name)
+            if spelled is not None:
+                return [f"{self.name(step.out)} = {name}.{spelled(step.params)}"]
             return [f"{self.name(step.out)} = {self.bind(look, step.op.name)}({name})"]
         view = look(self.static[x])
         if x.role == "constant" or view.size == 0 or np.may_share_memory(view, self.static[x]):
@@ -285,13 +292,15 @@ class Code:
 
 def writes(step: Step) -> bool:
     """Whether a step writes its results into given memory."""
-    return isinstance(step.op, Fused) or writer_of(step) is not None
+    return isinstance(step.op, (Fused, Whole)) or writer_of(step) is not None
 
 
 def _replaceable(step: Step, out: Var) -> Sequence[int]:
     """The operands whose memory a result may take."""
     if isinstance(step.op, Fused):
         return [i for i, var in enumerate(step.operands) if may_overwrite(step.op, out, var)]
+    if isinstance(step.op, Whole):
+        return step.op.kernel.over if out is step.out else ()
     writer = writer_of(step)
     assert writer is not None
     return range(len(step.operands)) if writer.over is None else writer.over
@@ -365,5 +374,5 @@ def fused_parts(parts: Sequence[Part]) -> list[Part]:
     found = []
     for part in parts:
         wanted = given | {var for other in parts if other is not part for step in other.steps for var in step.operands}
-        found.append(Part(part.name, part.inputs, fuse(part.steps, wanted, steps), part.outputs))
+        found.append(Part(part.name, part.inputs, fuse(whole(chosen(part.steps, wanted, steps)), wanted, steps), part.outputs))
     return found

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compiler.explain import explain
+from tinygrad_edu.compiler.failures import FunctionError, cause_of
 from tinygrad_edu.compiler.lift.calls import lifted_recording
 from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.pictured import graph_of
@@ -23,6 +24,7 @@ from tinygrad_edu.transforms.trees import map_leaves
 
 PLANS = 16  # how many signatures a function remembers
 VARIANTS = 4  # and how many recordings of each, for other settings and other answers to questions
+DECIDING = (bool, int, str, bytes, np.bool_, np.character)  # arguments that tell plans apart by what they are
 
 
 def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS, jit: bool | None = None) -> "Compiled":
@@ -88,6 +90,13 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What ``f(*args, **kwargs)`` gives."""
+        try:
+            return self._call(args, kwargs)
+        except FunctionError as error:
+            failed = cause_of(error)
+        raise failed  # out here, so that it comes as the function raised it
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         mode = current_mode()
         if mode.capture is not None or mode.trace is not None or mode.anomaly is not None:
             return self.f(*args, **kwargs)
@@ -232,11 +241,11 @@ class Arguments:
             parts += (dict, *leaf)
             for item in leaf.values():
                 self._see(item, parts)
+        elif leaf is None or isinstance(leaf, DECIDING):
+            parts += (kind, leaf)
         elif isinstance(leaf, (np.generic, np.ndarray)):
             self.leaves.append(leaf)
             parts += (leaf.shape, leaf.dtype.char)
-        elif leaf is None or isinstance(leaf, (bool, int, str, bytes)):
-            parts += (kind, leaf)
         else:  # told apart by who it is
             found: list[Any] = []
             map_leaves(lambda _, item: found.append(item), leaf, "")
@@ -251,7 +260,9 @@ class Arguments:
         """The arguments with ``trace(name, leaf)`` in the place of each leaf, in the order of `leaves`."""
 
         def place(path: str, leaf: Any) -> Any:
-            return trace(path, leaf) if isinstance(leaf, (Node, float, np.ndarray, np.generic)) else leaf
+            if isinstance(leaf, DECIDING) or not isinstance(leaf, (Node, float, np.ndarray, np.generic)):
+                return leaf
+            return trace(path, leaf)
 
         args = tuple([map_leaves(place, leaf, f"argument {i}") for i, leaf in enumerate(self.args)])
         return args, {name: map_leaves(place, self.kwargs[name], name) for name in sorted(self.kwargs)}

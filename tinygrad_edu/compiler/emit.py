@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.kinds import Elementwise, General
+from tinygrad_edu.ops import attention, gaussian
 from tinygrad_edu.ops.indexing import At
 
 # What a writer gets: a function that binds an object to a name, the names of the operands, the name of the target.
@@ -109,12 +110,25 @@ def _copied(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     return [f"{bind(np.copyto, 'copyto')}({out}, {bind(step.op.forward, step.op.name)}({xs[0]}))"]
 
 
+def _into(function: Callable[..., Any], name: str, fits: Callable[[Step], bool] = lambda step: True) -> Writer:
+    """A function that takes where its result goes as its last argument."""
+
+    def lines(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+        return [f"{bind(function, name)}({', '.join(xs)}, {out})"]
+
+    return Writer(lines, fits)
+
+
+def _is_large(step: Step) -> bool:
+    return step.out.dtype == np.float32 and step.out.size >= gaussian.LARGE
+
+
 def _scatter_at(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     rows = bind(step.params["index"][0], "rows")
     return [f"{out}.fill(0)", f"{out}[{rows}, {xs[1]}[{step.params['index'][1].row}]] = {xs[0]}"]
 
 
-def _one_each(step: Step) -> bool:
+def one_each(step: Step) -> bool:
     """Whether an index names one entry of each row, so none twice."""
     index = step.params["index"]
     if not (isinstance(index, tuple) and len(index) == 2 and isinstance(index[1], At)):
@@ -151,9 +165,13 @@ WRITERS: dict[str, Writer] = {
     "stack": _joined(np.stack),
     "cast": Writer(_cast),
     "scatter": Writer(_scatter, lambda step: is_basic(step.params["index"])),
-    "scatter_at": Writer(_scatter_at, _one_each),
+    "scatter_at": Writer(_scatter_at, one_each),
     "assemble": Writer(_assemble),
     "ndtr": Writer(_copied, lambda step: step.operands[0].dtype == step.out.dtype),
+    "gelu": _into(gaussian.gelu, "gelu", _is_large),
+    "gelu_slope": _into(gaussian.gelu_slope, "gelu_slope", _is_large),
+    "dot_product_attention": _into(attention.forward, "attention"),
+    "dot_product_attention_gradient": _into(attention.gradient, "attention_gradient"),
     "standard_uniform": _draw("random"),
     "standard_normal": _draw("standard_normal"),
 }
@@ -195,6 +213,13 @@ VIEWS: dict[str, Callable[[Step, Any], Any]] = {
     "identity": lambda step, x: x,
     "stop_gradient": lambda step, x: x,
     "positive": lambda step, x: x,
+}
+
+# The same as methods of an array, in the text: where an array is there only when the plan runs, a call less.
+METHODS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "reshape": lambda params: f"reshape({params['shape']!r})",
+    "transpose": lambda params: f"transpose({params['axes']!r})",
+    "swapaxes": lambda params: f"swapaxes({params['axis1']!r}, {params['axis2']!r})",
 }
 
 

@@ -4,25 +4,48 @@ A plan holds for the settings that were there when it was recorded: numbers, tex
 globals, attributes of objects, classes and modules, and who the Values are. Numbers inside Values, buffers and
 arrays are read anew at each run and need no watching; that Values have other numbers than in the recording is told,
 because only then a second look finds numbers that were taken out of them.
+
+Not watched: what a function reads through a library (a file, the clock, a date), the inside of library objects, and of
+an array that only plain NumPy computes with, more than `SMALL` numbers: of a larger one a sample. The second look finds
+such numbers if they differ at the second call; pass what changes later as an argument.
 """
 
 import functools
+import os
+import pickle
+import random
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
-from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_edu.compiler.glance import Glance
+from tinygrad_edu.errors import CompileError
 from tinygrad_edu.op import Node, Operation
 
 SETTINGS = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype)
 # Whose inside does not change, or is not read while recording.
 CLOSED = (ModuleType, Operation, np.random.Generator, np.ufunc, np.dtype, *SETTINGS)
-SMALL = 1024  # numbers
+SMALL = 1 << 16  # numbers in an array that is compared as a whole
+SAMPLE = 1024  # numbers that are compared of a larger one
 FEW = 32
 LIBRARIES = frozenset({"tinygrad_edu", "numpy", "builtins"}) | sys.stdlib_module_names
+
+
+class View(NamedTuple):
+    """What is watched as one: how to look at it, what was there, and where that is, in words.
+
+    `inside` is the container itself, or what lists the values of its attributes, where that shows all there is.
+    """
+
+    look: Callable[[], Any]
+    held: list[Any]
+    ids: list[int]
+    where: str
+    inside: Any
 
 
 class Environment:
@@ -35,6 +58,11 @@ class Environment:
         Ids of arrays that each run reads anew.
     beside : sequence
         More that it sees: objects among its arguments.
+
+    Raises
+    ------
+    CompileError
+        If a variable of the function is an iterator: a plan would not draw from it.
 
     Examples
     --------
@@ -50,32 +78,54 @@ class Environment:
     """
 
     def __init__(self, f: Callable[..., Any], read: Sequence[int] = (), beside: Sequence[Any] = ()) -> None:
-        self.views: list[tuple[Callable[[], Any], list[Any], list[int], str]] = []
+        self.views: list[View] = []
         self.arrays: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
         self.values: list[tuple[Node, bytes]] = []
+        self._states: list[tuple[Callable[[], Any], bytes]] = []  # of generators
+        self._glance: Glance | None = None
+        self._note_state(random.getstate)
+        self._note_state(np.random.get_state)
+        self._world = getattr(f, "__globals__", None)  # that of the function's own module
         self._seen: set[int] = set()
         self._read = frozenset(read)
         stack: list[Any] = [f, *beside]
         while stack:
             thing = stack.pop()
-            if id(thing) not in self._seen and not isinstance(thing, CLOSED):
+            if id(thing) in self._seen:
+                continue
+            if not isinstance(thing, CLOSED):
                 self._seen.add(id(thing))
                 stack.extend(self._look_into(thing))
+            elif isinstance(thing, np.random.Generator):
+                self._seen.add(id(thing))
+                self._note_state(functools.partial(getattr, thing.bit_generator, "state"))
 
     def is_unchanged(self) -> bool:
         """Whether every setting is as it was."""
-        return self.changed() is None
+        if self._glance is not None and self._glance.finds_the_same() and self._changed_array() is None:
+            return True
+        if self.changed() is not None:
+            return False
+        self._glance = Glance(self.views)
+        return True
 
     def changed(self) -> str | None:
         """Where a setting is not as it was; None if all are."""
-        for view, then, ids, where in self.views:
-            now = view()
-            if [*map(id, now)] != ids and not _alike([*now], then):
-                return where
+        for view in self.views:
+            now = [*view.look()]
+            if [*map(id, now)] != view.ids and not _alike(now, view.held):
+                return view.where
+        return self._changed_array()
+
+    def _changed_array(self) -> str | None:
         for array, before in self.arrays:
             if not np.array_equal(_sample(array), before, equal_nan=array.dtype.kind == "f"):
                 return f"an array of shape {array.shape}"
         return None
+
+    def drawn(self) -> bool:
+        """Whether a random generator has gone on, one of the function's or a global one."""
+        return any(pickle.dumps(state()) != before for state, before in self._states)
 
     def unmoved(self) -> list[tuple[Node, bytes]]:
         """The Values that have the numbers which they had."""
@@ -90,6 +140,11 @@ class Environment:
             return self._function(thing)
         if isinstance(thing, MethodType):
             return thing.__self__, thing.__func__
+        if isinstance(thing, BuiltinMethodType):
+            return (thing.__self__,)
+        if isinstance(thing, random.Random):
+            self._note_state(thing.getstate)
+            return ()
         if isinstance(thing, functools.partial):
             return thing.func, thing.args, thing.keywords
         if isinstance(thing, np.ndarray):
@@ -97,9 +152,9 @@ class Environment:
                 self.arrays.append((thing, _sample(thing).copy()))
             return ()
         if isinstance(thing, (list, tuple, set, frozenset, deque)):
-            return self._note(lambda: thing, f"a {type(thing).__name__}")
+            return self._note(lambda: thing, f"a {type(thing).__name__}", thing)
         if isinstance(thing, dict):
-            return self._note(lambda: [*thing, *thing.values()], "a dict")
+            return self._note(lambda: [*thing, *thing.values()], "a dict", thing)
         if isinstance(thing, property):
             return (thing.fget,)
         if isinstance(thing, (staticmethod, classmethod)):
@@ -111,7 +166,7 @@ class Environment:
         found = self._classes(type(thing))
         held: Any = getattr(thing, "__dict__", None)
         if held is not None:
-            found += self._note(held.values, f"an attribute of a {type(thing).__name__}")
+            found += self._note(held.values, f"an attribute of a {type(thing).__name__}", held.values())
         slots = [vars(kind)[name] for kind in type(thing).__mro__ for name in _slots(kind)]
         if slots:
             where = f"an attribute of a {type(thing).__name__}"
@@ -124,7 +179,7 @@ class Environment:
             thing
             for one in kind.__mro__
             if one.__module__.partition(".")[0] not in LIBRARIES
-            for thing in self._note(vars(one).values, f"an attribute of the class {one.__name__}")
+            for thing in self._note(vars(one).values, f"an attribute of the class {one.__name__}", vars(one).values())
         ]
 
     def _function(self, f: FunctionType) -> Sequence[Any]:
@@ -140,6 +195,15 @@ class Environment:
             held += self._note(lambda: [_content(cell) for cell in cells], f"a variable around {f.__name__}")
         if names:
             held += self._note(lambda: [world.get(name) for name in names], f"a global of {f.__name__}")
+        if "environ" in written or "getenv" in written:
+            self._note(
+                lambda: [*os.environ, *os.environ.values()], f"an environment variable, which {f.__name__} reads"
+            )
+        if world is self._world and any(isinstance(thing, Iterator) for thing in held):
+            raise CompileError(
+                f"compile: {f.__name__} takes from an iterator outside of it, which a plan would not do again. Pass "
+                "what it takes as an argument, or leave this function uncompiled."
+            )
         modules = [thing for thing in held if _is_users(thing)]
         for module in modules:  # grows: a module inside another
             inside = functools.partial(_named, vars(module), written)
@@ -148,10 +212,13 @@ class Environment:
             modules += [thing for thing in found if _is_users(thing) and thing not in modules]
         return held
 
-    def _note(self, view: Callable[[], Any], where: str) -> list[Any]:
-        held = [*view()]
-        self.views.append((view, held, [*map(id, held)], where))
+    def _note(self, look: Callable[[], Any], where: str, inside: Any = None) -> list[Any]:
+        held = [*look()]
+        self.views.append(View(look, held, [*map(id, held)], where, inside))
         return held
+
+    def _note_state(self, state: Callable[[], Any]) -> None:
+        self._states.append((state, pickle.dumps(state())))
 
 
 def _named(held: dict[str, Any], names: Sequence[str]) -> list[Any]:
@@ -161,7 +228,7 @@ def _named(held: dict[str, Any], names: Sequence[str]) -> list[Any]:
 def _sample(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The numbers by which a change in an array is noticed: all of a small one, some of a large one."""
     flat = array.reshape(-1) if array.flags.c_contiguous else array.ravel()
-    return flat if flat.size <= SMALL else flat[:: flat.size // SMALL]
+    return flat if flat.size <= SMALL else flat[:: flat.size // SAMPLE]
 
 
 def _few(value: Node) -> bytes:
@@ -190,9 +257,9 @@ def _is_users(thing: Any) -> bool:
 
 
 def _alike(now: list[Any], then: list[Any]) -> bool:
-    """Whether the same things are there; settings count as the same if they are equal and of one type."""
+    """Whether the same things are there; settings count as the same if they are of one type and read the same."""
     return len(now) == len(then) and all(
-        a is b or (type(a) is type(b) and isinstance(a, SETTINGS) and (a == b or a != a))
+        a is b or (type(a) is type(b) and isinstance(a, SETTINGS) and repr(a) == repr(b))
         for a, b in zip(now, then, strict=True)
     )
 

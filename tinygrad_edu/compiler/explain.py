@@ -1,11 +1,10 @@
 """A plan in words."""
 
-import math
-
 from tinygrad_edu.compiler.code import Code
+from tinygrad_edu.compiler.cost import bytes_of, flops_of, shares
 from tinygrad_edu.compiler.kernels import available
-from tinygrad_edu.compiler.plan import Plan
-from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.compiler.plan import Plan, StaleError
+from tinygrad_edu.compiler.program import Var
 from tinygrad_edu.compiler.taped import TapeRunner
 from tinygrad_edu.kinds import Elementwise
 
@@ -15,7 +14,10 @@ def explain(plan: Plan) -> str:
     recording = plan.recording
     program = recording.program
     counts = [f"{name} {count}" for name, count in recording.passes]
-    runner = plan.runner()
+    try:
+        runner = plan.runner()
+    except StaleError:
+        return f"plan of {plan.op.name}: parameters have other shapes now, so the next call records it anew"
     runner.home.append(runner)  # only looked at
     code = runner.code
     flops, moved = sum(map(flops_of, program.steps)), sum(map(bytes_of, program.steps))
@@ -38,7 +40,8 @@ def explain(plan: Plan) -> str:
         f"  steps after each pass: {', '.join(counts)}",
         f"  memory: {bytes_text(code.peak)} in buffers; without sharing them the results would take "
         f"{bytes_text(results)}",
-        f"  cost: about {_number(flops)} operations on numbers, {bytes_text(moved)} read and written",
+        f"  cost: about {_number(flops)} operations on numbers ({shares(program.steps, flops_of)})",
+        f"  traffic: {bytes_text(moved)} read and written ({shares(program.steps, bytes_of)})",
         f"  {_kernels(plan, code)}",
         "",
         code.source,
@@ -55,21 +58,6 @@ def _kernels(plan: Plan, code: Code | TapeRunner) -> str:
     if plan.warmth.left >= 0:
         return f"kernels: numba makes them after {plan.warmth.left} more runs"
     return f"kernels: {len(code.kernels)} by numba"
-
-
-def flops_of(step: Step) -> int:
-    """About how many operations on numbers a step takes."""
-    if step.op.name == "matmul":
-        return 2 * step.out.size * (step.operands[0].shape[-1] if step.operands[0].shape else 1)
-    if step.op.name.startswith("conv2d"):
-        largest = sorted((step.out.size, *(var.size for var in step.operands)))
-        return 2 * math.isqrt(largest[0] * largest[1] * largest[2])
-    return max(step.out.size, *(var.size for var in step.operands), 0) if step.operands else step.out.size
-
-
-def bytes_of(step: Step) -> int:
-    """How many bytes a step reads and writes."""
-    return step.out.nbytes + sum(var.nbytes for var in step.operands)
 
 
 def _shape(var: Var) -> str:

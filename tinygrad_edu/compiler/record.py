@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_edu.backward import pull_back
 from tinygrad_edu.compiler.environment import Environment
+from tinygrad_edu.compiler.failures import failure
 from tinygrad_edu.compiler.lift.units import many_scalars
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.compiler.traced import BARRIER, INPUT, Capture, Traced
@@ -143,6 +144,8 @@ def record_call(
         changed = before.changed()
         if changed is None and len(before.unmoved()) < len(before.values):
             changed = "the data of a Value"
+        if changed is None and before.drawn():
+            changed = "the state of a random generator"
         if changed is None:
             return recording
         if last_try:
@@ -173,18 +176,15 @@ def _record(
             args, kwargs = call(trace)
             result = f(*args, **kwargs)
             outputs, template = _outputs(result, capture)
+            capture.settle_numbers()
             leaves = _leaves(capture)
             if differentiate == BUT_SCALARS:
                 differentiate = not many_scalars(capture.nodes)
             gradients, seeds = _gradients(capture, outputs, leaves) if differentiate else ({}, {})
-    except NotDifferentiableError as error:
-        raise CompileError(f"{_place_of(error)}: a traced value cannot become a plain array here: {error}") from error
-    except TinygradEduError:
-        raise
     except Exception as error:
-        raise CompileError(
-            f"{_place_of(error)}: {type(error).__name__}: {error} (while recording; there, arguments are Values)"
-        ) from error
+        if isinstance(error, TinygradEduError) and not isinstance(error, NotDifferentiableError):
+            raise
+        raise failure(error) from error
     finally:
         capture.rewind()
     capture.settle_arrays(values)
@@ -193,17 +193,6 @@ def _record(
     made = _Builder(capture, arguments).recording(outputs, template, leaves, gradients, seeds, environment)
     made.differentiated = bool(differentiate)
     return made
-
-
-def _place_of(error: Exception) -> str:
-    """The line of the user's code in which an error came up."""
-    place = "compile"
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in ("tinygrad_edu", "numpy"):
-            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
 
 
 def _outputs(result: Any, capture: Capture) -> tuple[list[Traced], Any]:

@@ -37,9 +37,13 @@ class FlatNumbers:
         """Take over the numbers that the parameters have now."""
         self.data[:] = [p.data for p in self.parameters]
 
-    def gather_gradients(self) -> None:
-        """Take over gradients that somebody has replaced."""
-        self.grad[:] = [p.grad for p in self.parameters]
+    def gather_gradients(self) -> bool:
+        """Take over gradients that somebody has replaced; whether all are there."""
+        gradients = [p.grad for p in self.parameters]
+        if any(g is None for g in gradients):
+            return False
+        self.grad[:] = gradients
+        return True
 
     def spread(self) -> None:
         """Give the parameters the numbers of the flat array."""

@@ -175,6 +175,14 @@ class Capture:
                 node.op = INPUT
                 self.outside[id(node)] = (owners.get(key, array), node)
 
+    def settle_numbers(self) -> None:
+        """Values that the function made of plain numbers for itself, and that nobody else holds, become constants."""
+        for key, (x, node) in list(self.outside.items()):
+            made_here = isinstance(x, Node) and sys.getrefcount(x) <= HELD_BY_US
+            if made_here and node.op is LEAF and x.data.__class__ is float:
+                node.op = CONSTANT
+                del self.outside[key]
+
     def refuse(self, way: str) -> NoReturn:
         """Raise: the function asks for a number."""
         _refuse(way, line_of_user())

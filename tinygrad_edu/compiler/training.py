@@ -11,10 +11,10 @@ import numpy as np
 
 from tinygrad_edu.compiler.code import Code, Part, parts_of
 from tinygrad_edu.compiler.compiled import Arguments
-from tinygrad_edu.compiler.kernels import Warmth
+from tinygrad_edu.compiler.kernels import Fused, Warmth
 from tinygrad_edu.compiler.lift.calls import lifted_recording
 from tinygrad_edu.compiler.passes import optimise
-from tinygrad_edu.compiler.program import Program, Var
+from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_call
 from tinygrad_edu.compiler.scalars import FlatNumbers, NumberGradients, used_parameters
 from tinygrad_edu.compiler.second import refuse_unless_same
@@ -65,11 +65,14 @@ class Flat:
                 view[...] = parameter.data
                 parameter.data = view
 
-    def gather_gradients(self) -> None:
-        """Take over gradients that somebody has replaced."""
+    def gather_gradients(self) -> bool:
+        """Take over gradients that somebody has replaced; whether all are there."""
         for parameter, view in zip(self.parameters, self.grads, strict=True):
             if parameter.grad is not view:
+                if parameter.grad is None:
+                    return False
                 view[...] = parameter.grad
+        return True
 
     def spread(self) -> None:
         """The parameters look at the flat array: there is nothing to give back."""
@@ -197,7 +200,9 @@ class _Gradients:
         self.warmth = Warmth(jit)
         self.write: Callable[[bool], Code] = lambda jit: Code([joined], held, into, jit=jit)
         self.code = self.write(self.warmth.jit)
-        self.fed = [s for var, s in zip(program.inputs, recording.sources, strict=True) if var not in held]
+        fed = [s for var, s in zip(program.inputs, recording.sources, strict=True) if var not in held]
+        self.fed = [(s, s.__class__ is int, _has_data(s)) for s in fed]
+        self.unused = [p for p in parameters if id(p) not in views]
         self.count = count
         self.scalar: Recording | None = None
         self.first: Program | None = None  # before any pass, until nothing is left to look for
@@ -208,26 +213,32 @@ class _Gradients:
         if self.warmth.rises():
             self.code = self.write(True)
         feeds = []
-        for source in self.fed:
-            thing = leaves[source] if source.__class__ is int else source
-            feeds.append(thing.data if isinstance(thing, Node) or hasattr(thing, "write") else thing)
+        for source, given, has_data in self.fed:
+            thing = leaves[source] if given else source
+            feeds.append(thing.data if has_data or (given and isinstance(thing, Node)) else thing)
         outputs, _ = self.code.functions["gradients"](*feeds)
         recording = self.recording
         n, m = recording.count, recording.count + len(recording.written)
-        answers = zip(recording.guards, outputs[m : self.count], strict=False)
-        if any(bool(found) is not truth for truth, found in answers):
-            return None
+        for truth, found in zip(recording.guards, outputs[m : self.count], strict=False):
+            if bool(found) is not truth:
+                return None
         for buffer, new_data in zip(recording.written, outputs[n:m], strict=True):
             buffer.data[...] = new_data
         for (i, _), g in zip(self.shared, outputs[self.count :], strict=True):
             self.flat.grads[i][...] = g
-        for parameter in self.parameters:
+        for parameter in self.unused:
             parameter.grad = None
         for parameter, grad in zip(self.flat.parameters, self.flat.grads, strict=True):
             parameter.grad = grad
-        return map_leaves(
-            lambda _, leaf: outputs[leaf.output] if isinstance(leaf, Place) else leaf, recording.result, "result"
-        )
+        result = recording.result
+        if result.__class__ is Place:
+            return outputs[result.output]
+        return map_leaves(lambda _, leaf: outputs[leaf.output] if isinstance(leaf, Place) else leaf, result, "result")
+
+
+def _has_data(source: Any) -> bool:
+    """Whether an input is read from a Value or a buffer."""
+    return isinstance(source, Node) or hasattr(source, "write")
 
 
 PIECE = 1 << 15  # numbers that an update does at once, so that what one operation makes the next finds in the cache
@@ -275,9 +286,19 @@ class Update:
         self._write()
 
     def _write(self) -> None:
+        size = max(self.flat.data.size, 1)
+        self._write_in_pieces(size if self.warmth.jit else PIECE)
+        if size > PIECE and any(step.out.size > 1 and not isinstance(step.op, Fused) for step in self._steps()):
+            self._write_in_pieces(PIECE)
+
+    def _steps(self) -> list[Step]:
+        return self.codes[0].parts[0].steps
+
+    def _write_in_pieces(self, size: int) -> None:
+        """The code, piece by piece; one kernel goes over everything at once, and needs no pieces."""
         self.codes: list[Code] = []
-        for start in range(0, max(self.flat.data.size, 1), PIECE):
-            piece = slice(start, min(start + PIECE, self.flat.data.size))
+        for start in range(0, max(self.flat.data.size, 1), size):
+            piece = slice(start, min(start + size, self.flat.data.size))
             length = piece.stop - piece.start
             if length not in self.recordings:
                 self.recordings[length] = self._record(piece)

@@ -5,6 +5,7 @@ A file of operations lists its public names in `__all__`; this package and `tiny
 
 from tinygrad_edu.ops import (
     activation,
+    attention,
     choice,
     columns,
     contraction,
@@ -38,6 +39,7 @@ from tinygrad_edu.ops import (
 )
 from tinygrad_edu.ops import ufunc_methods as ufunc_methods
 from tinygrad_edu.ops.activation import *
+from tinygrad_edu.ops.attention import *
 from tinygrad_edu.ops.choice import *
 from tinygrad_edu.ops.columns import *
 from tinygrad_edu.ops.contraction import *
@@ -71,6 +73,7 @@ from tinygrad_edu.ops.trigonometric import *
 
 __all__: list[str] = []
 __all__ += activation.__all__
+__all__ += attention.__all__
 __all__ += choice.__all__
 __all__ += columns.__all__
 __all__ += contraction.__all__

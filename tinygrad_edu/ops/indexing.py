@@ -25,7 +25,7 @@ def plain_index(index: Any) -> Any:
         If an array in it holds neither integers nor booleans.
     """
     if isinstance(index, tuple):
-        return tuple([plain_index(part) for part in index])
+        return tuple([part if part.__class__ is slice else plain_index(part) for part in index])
     if not isinstance(index, (list, np.ndarray, Node)):
         return index
     index = as_index("getitem", index)
@@ -191,6 +191,8 @@ scatter_at: Operation = multilinear(
 
 def gathered(x: Any, index: Any) -> Any:
     """The entries of `x` at an index in which there may be Values (in a recording): `getitem` or `getitem_at`."""
+    if current_mode().capture is None:
+        return getitem.apply(x, index=index)
     index, at = _computed(index)
     return getitem(x, index=index) if at is None else getitem_at(x, at, index=index)
 

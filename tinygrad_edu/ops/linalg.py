@@ -13,19 +13,19 @@ __all__ = [
 
 
 def _pull_left(g: Any, x: Any, y: Any) -> Any:
-    if np.ndim(y) == 1:  # a vector on the right: out[..., i] = sum over k of x[..., i, k] y[k]
-        return g * y if np.ndim(x) == 1 else np.expand_dims(g, -1) * y
-    if np.ndim(x) == 1:  # a vector on the left: out[..., j] = sum over k of x[k] y[..., k, j]
+    if y.ndim == 1:  # a vector on the right: out[..., i] = sum over k of x[..., i, k] y[k]
+        return g * y if x.ndim == 1 else np.expand_dims(g, -1) * y
+    if x.ndim == 1:  # a vector on the left: out[..., j] = sum over k of x[k] y[..., k, j]
         return (y @ np.expand_dims(g, -1))[..., 0]
     return g @ y.mT
 
 
 def _pull_right(g: Any, x: Any, y: Any) -> Any:
-    if np.ndim(x) == 1:
-        return g * x if np.ndim(y) == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2)
-    if np.ndim(y) == 1:
+    if x.ndim == 1:
+        return g * x if y.ndim == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2)
+    if y.ndim == 1:
         return (np.expand_dims(g, -2) @ x)[..., 0, :]
-    if np.ndim(y) == 2 and np.ndim(x) > 2:  # one large product instead of a stack of small ones to be summed
+    if y.ndim == 2 and x.ndim > 2:  # one large product instead of a stack of small ones to be summed
         return np.reshape(x, (-1, np.shape(x)[-1])).mT @ np.reshape(g, (-1, np.shape(g)[-1]))
     return x.mT @ g
 

@@ -110,7 +110,7 @@ def ask(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     capture = current_mode().capture
     if capture is None or function in OF_SHAPES or not any(isinstance(x, Node) for x in args):
-        return function(*plain(args), **plain(kwargs))
+        return function(*plain(args), **plain(kwargs)) if kwargs else function(*plain(args))
     if function not in QUESTIONS:
         raise CompileError(
             f"np.{function.__name__} of a traced value, {capture.line()}: the shape of its answer depends on the "
@@ -120,28 +120,32 @@ def ask(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return QUESTIONS[function](*args, **kwargs)
 
 
-def _checked(x: Any, check: Callable[[Any], Any]) -> Any:
+def _checked(x: Any, check: Callable[[Any], Any], within: Any = None) -> Any:
     check(x)
     return np.True_
 
 
-class _Check(General):
+class Check(General):
     """Its errors are for the user as they are."""
 
     def compute(self, *operands: Any, **params: Any) -> Any:
         return self.forward(*operands, **params)
 
 
-_CHECK = _Check("check", _checked, pull=(None,), push=(None,), reads="0")
+_CHECK = Check("check", _checked, pull=(None,), push=(None,), reads="0")
 
 
-def require(x: Any, check: Callable[[Any], Any]) -> None:
-    """Call `check` with the numbers of `x`, which raises if they are wrong: now, and at each run of a recording."""
+def require(x: Any, check: Callable[[Any], Any], within: tuple[int, int | None] | None = None) -> None:
+    """Call `check` with the numbers of `x`, which raises if they are wrong: now, and at each run of a recording.
+
+    Where it does so exactly for numbers outside 0, ..., n - 1 (but for one that is let pass), `within` says so: (n,
+    the other one or None). Kernels then look for themselves, and call `check` only to complain.
+    """
     capture = current_mode().capture
     if capture is None or not isinstance(x, Node):
         check(plain(x))
     else:
-        capture.checks.append(_CHECK(x, check=check))
+        capture.checks.append(_CHECK(x, check=check, within=within))
 
 
 def holds(answer: Any) -> bool:
@@ -156,7 +160,7 @@ def plain(x: Any) -> Any:
         return x.data
     if type(x) is dict:
         return {key: plain(item) for key, item in x.items()}
-    return type(x)(plain(item) for item in x) if type(x) in (list, tuple) else x
+    return type(x)([plain(item) for item in x]) if type(x) in (list, tuple) else x
 
 
 def is_plain(x: Any) -> bool:

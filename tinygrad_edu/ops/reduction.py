@@ -1,5 +1,6 @@
 """Reductions: fewer numbers from many."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def count(x: Any, axis: Any) -> int:
     if not shape:
         return 1
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return int(np.prod([shape[i] for i in axes], dtype=np.int64))
+    return math.prod([shape[i] for i in axes])
 
 
 def prepare(a: Any, dtype: Any, where: Any, neutral: float) -> Any:
@@ -62,7 +63,7 @@ def prepare(a: Any, dtype: Any, where: Any, neutral: float) -> Any:
 _sum = linear(
     "sum", lambda x, axis=None, keepdims=False: np.add.reduce(x, axis=axis, keepdims=keepdims),
     adjoint=lambda g, x, axis, keepdims: np.broadcast_to(
-        g if axis is None else restore(g, x, axis, keepdims), np.shape(x)
+        restore(g, x, axis, keepdims or axis is None), np.shape(x)
     ),
     symbol="Σ", reads="1", cases=AXES + EMPTY,
     doc="""The sum over an axis, several, or all.""",
@@ -70,7 +71,9 @@ _sum = linear(
 
 _mean = linear(
     "mean", lambda x, axis=None, keepdims=False: np.mean(x, axis=axis, keepdims=keepdims),
-    adjoint=lambda g, x, axis, keepdims: np.broadcast_to(restore(g / count(x, axis), x, axis, keepdims), np.shape(x)),
+    adjoint=lambda g, x, axis, keepdims: np.broadcast_to(
+        restore(g / count(x, axis), x, axis, keepdims or axis is None), np.shape(x)
+    ),
     reads="1 / n", cases=AXES,
     doc="""The mean over an axis, several, or all.""",
 )  # fmt: skip

@@ -16,6 +16,7 @@ import numpy as np
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.kinds import Elementwise, elementwise
 from tinygrad_edu.op import LATER, Interval, case
+from tinygrad_edu.ops import gaussian
 from tinygrad_edu.ops.activation import sigmoid
 
 __all__ = [
@@ -76,6 +77,21 @@ def _lgamma(x: float) -> float:
 
 def _ndtr(x: float) -> float:
     return 0.5 * math.erfc(-x * SQRT_HALF)
+
+
+_ndtr_through = _through("ndtr", _each(_ndtr))
+
+
+def _ndtr_forward(x: Any) -> Any:
+    return gaussian.cdf(x) if gaussian.fits(x) else _ndtr_through(x)
+
+
+def _gelu_forward(x: Any) -> Any:
+    return gaussian.gelu(x) if gaussian.fits(x) else x * ndtr(x)
+
+
+def _gelu_slope(x: Any) -> Any:
+    return gaussian.gelu_slope(x) if gaussian.fits(x) else ndtr(x) + x * (ONE_OVER_SQRT_TAU * np.exp(x * x * -0.5))
 
 
 # B_2k / (2k)!, for the asymptotic series of polygamma (Abramowitz & Stegun 6.3.18 and 6.4.11).
@@ -140,7 +156,7 @@ erfc = elementwise(
 )  # fmt: skip
 
 ndtr = elementwise(
-    "ndtr", _through("ndtr", _each(_ndtr)), scalar=_ndtr,
+    "ndtr", _ndtr_forward, scalar=_ndtr,
     along=(lambda t, out, x: t * (ONE_OVER_SQRT_TAU * np.exp(x * x * -0.5)),),
     symbol="Φ", reads="e^(-x^2 / 2) / sqrt(2 pi)",
     doc="""The distribution function of the standard normal: how likely a draw is below x.""",
@@ -169,9 +185,16 @@ gammaln = elementwise(
 )  # fmt: skip
 
 _gelu = elementwise(
-    "gelu", lambda x: x * ndtr(x), scalar=lambda x: x * _ndtr(x),
-    along=(lambda t, out, x: t * (ndtr(x) + x * (ONE_OVER_SQRT_TAU * np.exp(x * x * -0.5))),),
+    "gelu", _gelu_forward, scalar=lambda x: x * _ndtr(x),
+    along=(lambda t, out, x: t * gelu_slope(x),),
     reads="Φ(x) + x φ(x)",
+)  # fmt: skip
+
+gelu_slope = elementwise(
+    "gelu_slope", _gelu_slope, scalar=lambda x: _ndtr(x) + x * ONE_OVER_SQRT_TAU * math.exp(x * x * -0.5),
+    along=(lambda t, out, x: t * ((2.0 - x * x) * (ONE_OVER_SQRT_TAU * np.exp(x * x * -0.5))),),
+    symbol="gelu'", reads="(2 - x^2) φ(x)",
+    doc="""The derivative of gelu, Φ(x) + x φ(x).""",
 )  # fmt: skip
 
 SQRT_TWO_OVER_PI = math.sqrt(2.0 / math.pi)

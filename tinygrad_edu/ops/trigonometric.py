@@ -69,7 +69,7 @@ sinh = elementwise("sinh", np.sinh, scalar=math.sinh, along=(lambda t, out, x: t
 cosh: Operation = elementwise("cosh", np.cosh, scalar=math.cosh, along=(lambda t, out, x: t * sinh(x),), reads="sinh x")
 tanh = elementwise(
     "tanh", np.tanh, scalar=math.tanh,
-    along=(lambda t, out, x: t - t * (out * out),),
+    along=(lambda t, out, x: t * (1.0 - out * out),),  # t - t * out^2 would be nan for an infinite t
     reads="1 - tanh(x)^2",
 )  # fmt: skip
 

@@ -4,9 +4,12 @@ import functools
 import importlib.util
 
 from tinygrad_edu.compiler.kernels.call import call_lines as call_lines
+from tinygrad_edu.compiler.kernels.choose import chosen as chosen
 from tinygrad_edu.compiler.kernels.fuse import Fused as Fused
 from tinygrad_edu.compiler.kernels.fuse import fuse as fuse
+from tinygrad_edu.compiler.kernels.makers import whole as whole
 from tinygrad_edu.compiler.kernels.source import may_overwrite as may_overwrite
+from tinygrad_edu.compiler.kernels.whole import Whole as Whole
 from tinygrad_edu.errors import optional_import
 
 WARM = 20  # runs of a plan before its kernels are made, unless it was asked for them at once

@@ -1,5 +1,6 @@
 """How a plan calls a kernel: which arrays it gets, and in which shape."""
 
+import functools
 from typing import Any, Protocol
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from tinygrad_edu.compiler.kernels.fuse import Fused
 from tinygrad_edu.compiler.kernels.source import Writer, loops_of, shape_axes
 from tinygrad_edu.compiler.kernels.store import compiled
+from tinygrad_edu.compiler.kernels.threads import WORTH, halves, in_turn
+from tinygrad_edu.compiler.kernels.whole import Whole
 from tinygrad_edu.compiler.program import Step, Var
 
 
@@ -24,7 +27,32 @@ class Space(Protocol):
 
 
 def call_lines(step: Step, code: Space) -> list[str]:
-    """The lines that compute a fused step; its source goes to ``code.kernels``."""
+    """The lines that compute a step that is a kernel; its source goes to ``code.kernels``."""
+    return _whole_lines(step.op, code) if isinstance(step.op, Whole) else _fused_lines(step, code)
+
+
+def _whole_lines(op: Whole, code: Space) -> list[str]:
+    kernel, lines = op.kernel, []
+    texts = []
+    for var in [*op.outputs, *op.operands, *op.rooms]:
+        _, text, before = _argument(var, var.shape, code, made=var in op.outputs)
+        texts.append(text)
+        lines += before
+    arguments = ", ".join(texts)
+    calls = [(compiled(kernel.source), kernel.source)]
+    if kernel.count:
+        split = functools.partial(halves if kernel.flops > WORTH else in_turn, calls[0][0], kernel.count)
+        calls = [(split, kernel.source)]
+    if kernel.finish is not None:
+        calls.append((compiled(kernel.finish), kernel.finish))
+    for run, source in calls:
+        name = code.bind(run, f"kernel_{op.label}")
+        code.kernels[name] = source
+        lines.append(f"{name}({arguments})")
+    return lines
+
+
+def _fused_lines(step: Step, code: Space) -> list[str]:
     op = step.op
     assert isinstance(op, Fused)
     loops = loops_of(op.nest, op.outputs)
@@ -33,31 +61,36 @@ def call_lines(step: Step, code: Space) -> list[str]:
     arguments: dict[int, str] = {}
     lines: list[str] = []
     for var in [*op.outputs, *op.operands]:
-        name = code.name(var)
-        array = code.static.get(var)
-        key: Any
         shape = loops.shape(shape_axes(op, var), op.nest.shape)
-        if var.dtype is None:
-            key, text = var, name
-        elif array is not None and not isinstance(array, float):
-            fixed = np.asarray(array)
-            if not (fixed.flags.c_contiguous and fixed.flags.aligned):
-                fixed = np.array(fixed, order="C")
-                if var.role != "constant":
-                    lines.append(f"{code.bind(np.copyto, 'copyto')}({code.bind(fixed, 'row')}, {name})")
-            key = (fixed.__array_interface__["data"][0], fixed.dtype, shape)
-            text = code.bind(fixed if fixed.shape == shape else fixed.reshape(shape), "a")
-        elif var in op.outputs:
-            lines.append(f"{name} = empty({var.shape}, {code.bind(var.dtype, 'dtype')})")
-            key, text = var, name if shape == var.shape else f"{name}.reshape({shape})"
-        else:
-            key, text = var, f"{code.bind(in_rows, 'in_rows')}({name}, {shape})"
+        key, text, before = _argument(var, shape, code, made=var in op.outputs)
+        lines += before
         slots[var] = known.setdefault(key, len(known))
         arguments[slots[var]] = text
     source = Writer(op, slots).source()
     kernel = code.bind(compiled(source), "kernel")
     code.kernels[kernel] = source
     return [*lines, f"{kernel}({', '.join(arguments[slot] for slot in sorted(arguments))})"]
+
+
+def _argument(var: Var, shape: tuple[int, ...], code: Space, made: bool) -> tuple[Any, str, list[str]]:
+    """How a kernel gets a variable in that shape: what tells its memory from others', the text, the lines before."""
+    name = code.name(var)
+    array = code.static.get(var)
+    if var.dtype is None:
+        return var, name, []
+    if array is not None and not isinstance(array, float):
+        lines = []
+        fixed = np.asarray(array)
+        if not (fixed.flags.c_contiguous and fixed.flags.aligned):
+            fixed = np.array(fixed, order="C")
+            if var.role != "constant":
+                lines.append(f"{code.bind(np.copyto, 'copyto')}({code.bind(fixed, 'row')}, {name})")
+        key = (fixed.__array_interface__["data"][0], fixed.dtype, shape)
+        return key, code.bind(fixed if fixed.shape == shape else fixed.reshape(shape), "a"), lines
+    if made:
+        before = f"{name} = empty({var.shape}, {code.bind(var.dtype, 'dtype')})"
+        return var, name if shape == var.shape else f"{name}.reshape({shape})", [before]
+    return var, f"{code.bind(in_rows, 'in_rows')}({name}, {shape})", []
 
 
 def in_rows(x: Any, shape: tuple[int, ...]) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from tinygrad_edu.ops import gaussian
+
 Compiler: Any = importlib.import_module("numba.core.compiler").Compiler
 
 
@@ -117,27 +119,33 @@ exp_float64, expm1_float64, tanh_float64, log_float64, log1p_float64 = _function
 )
 
 
-# Press and others, Numerical Recipes, 6.2: the complementary error function to 1.2e-7 of itself, as t e^P(t).
-ERFC = tuple(
-    np.float32(c)
-    for c in (
-        0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368,
-        -1.26551223,
-    )
-)  # fmt: skip
-HALF, ONE, ROOT = np.float32(0.5), np.float32(1.0), np.float32(math.sqrt(0.5))
+# As in `ops.gaussian`, where the source of the formula stands.
+CDF = tuple(np.float32(c) for c in gaussian.POLYNOMIAL)
+SHRINK, DENSITY = np.float32(gaussian.SHRINK), np.float32(gaussian.DENSITY)
+HALF, ONE = np.float32(0.5), np.float32(1.0)
 
 
 @compiled
 def ndtr_float32(x: Any) -> Any:
-    """The normal distribution function."""
-    z = abs(x) * ROOT
-    t = ONE / (ONE + HALF * z)
-    p = ERFC[0]
-    for c in ERFC[1:]:
+    """The normal distribution function; its exponential is that of the density, so both need it once."""
+    t = ONE / (ONE + SHRINK * abs(x))
+    p = CDF[0]
+    for c in CDF[1:]:
         p = p * t + c
-    below = HALF * t * exp_float32(p - z * z)
+    below = p * t * exp_float32(x * x * -HALF)
     return ONE - below if x > np.float32(0.0) else below
+
+
+@compiled
+def gelu_float32(x: Any) -> Any:
+    """x times the normal distribution function."""
+    return x * ndtr_float32(x)
+
+
+@compiled
+def gelu_slope_float32(x: Any) -> Any:
+    """Its derivative."""
+    return ndtr_float32(x) + x * (DENSITY * exp_float32(x * x * -HALF))
 
 
 @compiled

@@ -66,7 +66,7 @@ def fuse(steps: Sequence[Step], wanted: Collection[Var], around: Sequence[Step] 
 
 def _elementwise_early(steps: Sequence[Step]) -> list[Step]:
     """The steps with fusible ones as early as their operands allow, so that groups have nothing between."""
-    made = {step.out: i for i, step in enumerate(steps)}
+    made = {out: i for i, step in enumerate(steps) for out in step.outs}
     waiting = {i: {made[v] for v in step.operands if v in made} for i, step in enumerate(steps)}
     readers: dict[int, list[int]] = {}
     for i, needs in waiting.items():
@@ -101,7 +101,7 @@ class _Fusion:
         self.wanted = frozenset(self.base(var) for var in wanted)
         self.own = own
         self.asked = [step.out for step in steps if step.out in wanted]
-        self.place = {step.out: i for i, step in enumerate(self.steps)}
+        self.place = {out: i for i, step in enumerate(self.steps) for out in step.outs}
         self.readers: dict[Var, list[int]] = {}
         for i, step in enumerate(self.steps):
             for var in {self.base(v) for v in step.operands}:

@@ -14,7 +14,8 @@ import numpy as np
 from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.kinds import Elementwise
 
-REDUCTIONS = frozenset({"sum", "mean", "max", "min"})
+REDUCTIONS = frozenset({"sum", "mean", "max", "min", "all", "any"})
+TRUTHS = frozenset({"all", "any"})
 TYPES = frozenset("?bhilqBHILQfd")  # the types that kernels compute with, by dtype.char
 TWINS: dict[Any, str] = {np.exp: "exp", np.expm1: "expm1", np.log: "log", np.log1p: "log1p", np.tanh: "tanh"}
 OTHERWISE = frozenset({np.floor_divide})  # numba's answers for infinities are not NumPy's
@@ -36,7 +37,8 @@ def is_known(step: Step) -> bool:
     if not all(map(_is_number, (*step.operands, step.out))) or step.out.dtype is None:
         return False
     if step.op.name in REDUCTIONS:
-        return step.operands[0].dtype == step.out.dtype and step.out.dtype.kind == "f"
+        kind = "b" if step.op.name in TRUTHS else "f"
+        return step.operands[0].dtype == step.out.dtype and step.out.dtype.kind == kind
     if step.op.name in SPELLED:
         return True
     if not isinstance(step.op, Elementwise) or step.params:
@@ -97,8 +99,10 @@ def _cast(out: np.dtype[Any], x: Any) -> str:
     return cast(x[0], out)
 
 
-def _ndtr(out: np.dtype[Any], x: Any) -> str:
-    return f"ndtr_{out.name}({x[0] if x[1] == out else cast(x[0], out)})"
+def _twin(name: str) -> Callable[..., str]:
+    return lambda out, x: f"{name}_{out.name}({x[0] if x[1] == out else cast(x[0], out)})"
 
 
-SPELLED: dict[str, Callable[..., str]] = {"where": _where, "cast": _cast, "ndtr": _ndtr}
+SPELLED: dict[str, Callable[..., str]] = {
+    "where": _where, "cast": _cast, **{name: _twin(name) for name in ("ndtr", "gelu", "gelu_slope")},
+}  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_edu.compiler.kernels.fuse import Fused
 from tinygrad_edu.compiler.kernels.nest import Axes, Nest, Read, is_number
-from tinygrad_edu.compiler.kernels.scalars import cast, expression
+from tinygrad_edu.compiler.kernels.scalars import TRUTHS, cast, expression
 from tinygrad_edu.compiler.program import Var
 
 DOUBLE = np.dtype(np.float64)
@@ -24,8 +24,11 @@ from numpy import bool_, float32, float64, int8, int16, int32, int64, uint8, uin
 """
 OPTIONS = 'nogil=True, error_model="numpy", pipeline_class=Apart'
 ADDING = frozenset({"sum", "mean"})
-START = {"sum": "0.0", "mean": "0.0", "max": "-np.inf", "min": "np.inf"}
-JOIN = {"sum": "plus", "mean": "plus", "max": "np.maximum", "min": "np.minimum"}
+START = {"sum": "0.0", "mean": "0.0", "max": "-np.inf", "min": "np.inf", "all": "True", "any": "False"}
+JOIN = {
+    "sum": "plus", "mean": "plus", "max": "np.maximum", "min": "np.minimum", "all": "np.logical_and",
+    "any": "np.logical_or",
+}  # fmt: skip
 FAST = {"max": "larger", "min": "smaller"}  # in a row: NaN are counted beside
 LONG = 4096  # entries of a row, above which they are added up in double precision
 
@@ -153,7 +156,7 @@ class Writer:
         params = {self.slots[var]: var for var in self.op.outputs} | {self.slots[var]: var for var in self.op.operands}
         names = [f"p{slot}" for slot in sorted(params)]
         written = {self.slots[var] for var in self.op.outputs}
-        types = [_type(params[slot], self._dimensions(params[slot]), slot in written) for slot in sorted(params)]
+        types = [array_type(params[slot], self._dimensions(params[slot]), slot in written) for slot in sorted(params)]
         return "\n".join([
             HEAD,
             twins_in(body),
@@ -245,7 +248,7 @@ class Writer:
             elif over == "rows":
                 if level == "row" and stage == self.stages.of[i]:
                     text, _ = self._operand(i, 0, lines)
-                    lines.append(f"a{i} = {JOIN[step.op.name]}(a{i}, {cast(text, DOUBLE)})")
+                    lines.append(f"a{i} = {JOIN[step.op.name]}(a{i}, {cast(text, self._total_type(i))})")
             elif over is None and nest.level(nest.axes[step.out]) == level and self.stages.of[i] == stage:
                 lines += self._compute(i, lines)
         if level == "row" and stage < self.stages.count:
@@ -254,6 +257,12 @@ class Writer:
                     lines.append(f"r{i} = {cast(START[step.op.name], self._row_type(i))}")
                     lines += [f"q{i} = int32(0)"] if step.op.name in FAST else []
         return lines
+
+    def _total_type(self, i: int) -> np.dtype[Any]:
+        """In what everything is added up."""
+        dtype = self.nest.steps[i].out.dtype
+        assert dtype is not None
+        return dtype if self.nest.steps[i].op.name in TRUTHS else DOUBLE
 
     def _row_type(self, i: int) -> np.dtype[Any]:
         """In what a row is added up."""
@@ -285,7 +294,7 @@ class Writer:
                 join = "np.add" if step.op.name in ADDING else join
                 stores.append(f"{target} = {join}({target}, {text})")
             else:
-                name, dtype = (f"a{i}", DOUBLE) if over == "all" else (f"r{i}", self._row_type(i))
+                name, dtype = (f"a{i}", self._total_type(i)) if over == "all" else (f"r{i}", self._row_type(i))
                 if over == "row" and step.op.name in FAST:
                     join = FAST[step.op.name]
                     lines.append(f"q{i} += int32(1) if {text} != {text} else int32(0)")
@@ -375,7 +384,8 @@ def _name(dtype: np.dtype[Any] | None) -> str:
     return "bool_" if dtype.char == "?" else dtype.name
 
 
-def _type(var: Var, dimensions: int, written: bool) -> str:
+def array_type(var: Var, dimensions: int, written: bool) -> str:
+    """The type of a parameter of a kernel, in the text."""
     if var.dtype is None:
         return "types.float64"
     name = "types.boolean" if var.dtype.char == "?" else f"types.{var.dtype.name}"

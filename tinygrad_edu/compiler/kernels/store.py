@@ -44,7 +44,8 @@ def _makers() -> str:
     import numba
     import numpy as np
 
-    return f"{numba.__version__} {np.__version__} {Path(__file__).with_name('functions.py').read_text('utf-8')}"
+    used = [Path(__file__).with_name(name).read_text("utf-8") for name in ("functions.py", "tile.py")]
+    return "".join([numba.__version__, np.__version__, *used])
 
 
 @functools.lru_cache(maxsize=4096)

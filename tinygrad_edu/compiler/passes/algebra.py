@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.compiler.passes.rewriting import Rewrite, result, rewrite
+from tinygrad_edu.compiler.passes.rewriting import Rewrite, constant, result, rewrite
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.op import REGISTRY
 from tinygrad_edu.ops.indexing import At
@@ -61,7 +61,8 @@ def _neutral(value: float, *places: int) -> Callable[[Step, Made], Rewrite]:
 
     def rule(step: Step, made: Made) -> Rewrite:
         for i in places:
-            if number(step.operands[i]) == value:
+            found = number(step.operands[i])
+            if found == value and math.copysign(1.0, found) == math.copysign(1.0, value):  # -0.0 - -0.0 is 0.0
                 return _same(step, step.operands[1 - i])
         return None
 
@@ -139,7 +140,7 @@ def _scattered(step: Step, made: Made) -> Rewrite:
     one_each = isinstance(index, tuple) and len(index) == 2 and counts_up(index[0]) and isinstance(index[1], At)
     if not one_each or g.shape != inner.out.shape[:1] or len(inner.out.shape) != 2 or g.dtype != step.out.dtype:
         return None
-    return [Step(REGISTRY["reshape"], (g,), {"shape": step.out.shape}, step.out)]
+    return _from_nothing(step, g)
 
 
 def counts_up(rows: Any) -> bool:
@@ -159,41 +160,63 @@ def _from_zero(step: Step, made: Made) -> Rewrite:
 
 
 def _summed(step: Step, made: Made) -> Rewrite:
-    """A sum over axes of length 1 needs no adding."""
+    """A sum over axes of length 1 needs no adding up."""
     x = step.operands[0]
     axes = step.params["axis"]
     n = len(x.shape)
     over = range(n) if axes is None else [axis % n for axis in (axes if isinstance(axes, tuple) else (axes,))]
     if x.dtype is not None and x.dtype == step.out.dtype and math.prod(x.shape[i] for i in over) == 1:
-        return [Step(REGISTRY["reshape"], (x,), {"shape": step.out.shape}, step.out)]
+        return _from_nothing(step, x)
     return None
+
+
+def _from_nothing(step: Step, x: Var) -> Rewrite:
+    """The numbers of `x` in the shape of the result, as a sum gives them: that of -0.0 alone is 0.0."""
+    row = Step(REGISTRY["reshape"], (x,), {"shape": step.out.shape}, step.out)
+    if step.out.dtype is not None and step.out.dtype.kind in "biu":
+        return [row]
+    row.out = result(row.op, (x,), step.out).out
+    return [row, Step(REGISTRY["add"], (row.out, constant(0.0)), {}, step.out)]
 
 
 def _exponential(step: Step, made: Made) -> Rewrite:
     """exp(s - log t) is exp(s) / t: in the gradient of a log-softmax both parts are there already.
 
-    Only where s is x - max(x): elsewhere exp(s) could overflow.
+    Only where s is x - max(x) and t is the sum of exp(s), so at least 1: elsewhere one of them could leave the range.
     """
-    difference = made.get(step.operands[0])
-    if difference is None or difference.op.name != "subtract":
+    difference = _made_by("subtract", step.operands[0], made)
+    logarithm = difference and _made_by("log", difference.operands[1], made)
+    if difference is None or logarithm is None:
         return None
-    s, log_t = difference.operands
-    inner = made.get(log_t)
-    if inner is None or inner.op.name != "log" or s.dtype != step.out.dtype or s.shape != step.out.shape:
+    s, t = difference.operands[0], logarithm.operands[0]
+    total, shift = _made_by("sum", t, made), _made_by("subtract", s, made)
+    if total is None or shift is None or (s.shape, s.dtype) != (step.out.shape, step.out.dtype):
         return None
-    shift = made.get(s)
-    if shift is None or shift.op.name != "subtract" or not _is_maximum(shift.operands[1], shift.operands[0], made):
+    x, peak = shift.operands
+    exponential, top = _made_by("exp", total.operands[0], made), _maximum(peak, made)
+    if exponential is None or exponential.operands[0] is not s or top is None or top.operands[0] is not x:
         return None
-    top = result(step.op, (s,), step.out)
-    return [top, Step(REGISTRY["divide"], (top.out, inner.operands[0]), {}, step.out)]
+    if not (total.params["keepdims"] and top.params["keepdims"] and total.params["axis"] == top.params["axis"]):
+        return None
+    e = result(step.op, (s,), step.out)
+    return [e, Step(REGISTRY["divide"], (e.out, t), {}, step.out)]
 
 
-def _is_maximum(top: Var, x: Var, made: Made) -> bool:
-    """Whether `top` holds the largest entries of `x`."""
-    step = made.get(top)
-    while step is not None and step.op.name in ("reshape", "expand_dims", "broadcast_to", "where"):
-        step = made.get(step.operands[1 if step.op.name == "where" else 0])  # where(isfinite(max), max, 0)
-    return step is not None and step.op.name == "max" and step.operands[0] is x
+def _made_by(name: str, var: Var, made: Made) -> Step | None:
+    """The step that made a variable, if it was this operation."""
+    step = made.get(var)
+    return step if step is not None and step.op.name == name else None
+
+
+def _maximum(peak: Var, made: Made) -> Step | None:
+    """The step that took the largest entries, if that is what `peak` holds (0 where they are infinite)."""
+    choice = _made_by("where", peak, made)
+    if choice is None:
+        return _made_by("max", peak, made)
+    question, largest, other = choice.operands
+    finite = _made_by("isfinite", question, made)
+    known = finite is not None and finite.operands[0] is largest and other.role == "constant" and not np.any(other.data)
+    return _made_by("max", largest, made) if known else None
 
 
 RULES: Mapping[str, tuple[Callable[[Step, Made], Rewrite], ...]] = {
