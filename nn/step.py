@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu import Value
-from tinygrad_edu.compiler.scalars import FlatNumbers
+from tinygrad_edu.compiler.hidden import FlatNumbers
 from tinygrad_edu.compiler.training import GradientStep, Update
 from tinygrad_edu.errors import ArgumentError, CompileError, GradientError
 from tinygrad_edu.mode import current_mode

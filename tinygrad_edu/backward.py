@@ -161,25 +161,28 @@ def _consumers_last(root: Node) -> list[Node]:
                 out(node)
                 continue
             while node.grad is not done:
-                node.grad = opened
-                push(node)
                 a = node._a
                 b = node._b
                 if b is None:
                     if a.__class__ is tuple:
+                        node.grad = opened
+                        push(node)
                         stack += [parent for parent in a if parent._a is not None and parent.grad is not done]
                         break
-                    if a._a is None:
-                        break
-                    node = a
-                elif b._a is None:
-                    if a._a is None:
-                        break
-                    node = a
-                else:
+                elif b._a is not None and b.grad is not done:
+                    node.grad = opened
+                    push(node)
                     if a._a is not None and a.grad is not done:
                         push(a)
                     node = b
+                    continue
+                if a._a is None or a.grad is done:  # nothing to wait for
+                    node.grad = done
+                    out(node)
+                    break
+                node.grad = opened
+                push(node)
+                node = a
     except BaseException:  # Ctrl-C: leave no marks
         for left in (*order, *stack, node):
             left.grad = None
@@ -251,6 +254,7 @@ def pull_back(
     needed: Collection[Node] | None = None,
     create_graph: bool = False,
     keep_all: bool = False,
+    done: Callable[[Node, Mapping[Node, Any]], None] | None = None,
 ) -> dict[Node, Any]:
     """Gradients of the nodes below the roots, in a dict; `.grad` is not touched.
 
@@ -266,6 +270,8 @@ def pull_back(
         Run the rules on Values, so that the gradients can be differentiated again.
     keep_all : bool
         Keep the gradients of nodes that handed theirs on.
+    done : callable, optional
+        ``done(node, gradients)`` is called when a node has handed its gradient on, with those that wait.
 
     Returns
     -------
@@ -301,6 +307,8 @@ def pull_back(
             raise
         if not keep_all:
             del grads[node]
+        if done is not None:
+            done(node, grads)
     return grads
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from tinygrad_edu import sums
 from tinygrad_edu.errors import DTypeError, GradientError, NotDifferentiableError
 from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import (
@@ -266,7 +267,8 @@ def fit(contribution: Any, op: Operation, x: Any) -> Any:
         extra = len(got) - len(shape)
         stretched = tuple(i for i, n in enumerate(got) if i < extra or (shape[i - extra] == 1 and n != 1))
         if extra >= 0 and stretched:
-            contribution = contribution.sum(axis=stretched)
+            plain = contribution.__class__ is np.ndarray and len(stretched) == extra and sums.fits(contribution, extra)
+            contribution = sums.add_rows(contribution, extra) if plain else contribution.sum(axis=stretched)
             if len(stretched) > extra or not shape:  # axes of length 1 come back; a number stays an array
                 contribution = contribution.reshape(shape)
         if np.shape(contribution) != shape:

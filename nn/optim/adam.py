@@ -73,7 +73,8 @@ class Adam(Optimizer):
         v = state["exp_avg_sq"] = beta2 * state.get("exp_avg_sq", 0.0) + (1 - beta2) * g * g
         if amsgrad:
             v = state["max_exp_avg_sq"] = np.maximum(state.get("max_exp_avg_sq", v), v)
-        return shrink + lr / (1 - beta1**t) * m / (np.sqrt(v) / (1 - beta2**t) ** 0.5 + eps)
+        root = (1 - beta2**t) ** 0.5  # above and below the line, so that an array less is divided
+        return shrink + lr * root / (1 - beta1**t) * m / (np.sqrt(v) + eps * root)
 
 
 class AdamW(Adam):

@@ -5,7 +5,7 @@ import pytest
 
 from tinygrad_edu import nn
 from tinygrad_edu.compiler import training
-from tinygrad_edu.errors import CompileError, GradientError
+from tinygrad_edu.errors import CompileError, DataError, GradientError
 from tinygrad_edu.nn.data import moons
 from tinygrad_edu.nn.step import CompiledStep
 
@@ -168,14 +168,34 @@ def test_several_outputs_and_arrays_pass_through_a_step():
     assert step({"x": x}, labels)[0] < loss
 
 
-def test_an_update_done_in_pieces_is_the_update(monkeypatch):
+@pytest.mark.parametrize(("jit", "pieces"), [(False, 6), (True, 1)])
+def test_an_update_done_in_pieces_or_by_one_kernel_is_the_update(monkeypatch, jit, pieces):
+    if jit:
+        pytest.importorskip("numba")
     monkeypatch.setattr(training, "PIECE", 10)
     plain, compiled = network(), network()
     slow, quick = (nn.Adam(model.parameters(), lr=0.1, weight_decay=0.1) for model in (plain, compiled))
-    step = nn.compile_step(compiled, nn.softmax_cross_entropy, quick)
+    step = CompiledStep(lambda x, labels: nn.softmax_cross_entropy(compiled(x), labels), quick, jit=jit)
     for x, labels in batches(4):
         slow.zero_grad()
         nn.softmax_cross_entropy(plain(x), labels).backward()
         slow.step()
         step(x, labels)
         assert_alike(compiled, plain)
+    assert {len(update.codes) for update in step._updates.values()} == {pieces}
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_label_that_is_left_out_is_seen_by_a_plan_that_was_recorded_without_one(jit):
+    if jit:
+        pytest.importorskip("numba")
+    model = nn.Dense(2, 3, rng=0)
+    step = CompiledStep(lambda x, y: nn.softmax_cross_entropy(model(x), y), nn.SGD(model.parameters(), lr=0.1), jit)
+    x = np.random.default_rng(0).normal(size=(4, 2))
+    step(x, np.array([0, 1, 2, 0]))
+    expected = nn.softmax_cross_entropy(model(x), np.array([0, 1, -100, 0])).item()
+    assert step(x, np.array([0, 1, -100, 0])) == pytest.approx(expected)
+    with pytest.raises(DataError, match=r"labels\[3\] is 3"):
+        step(x, np.array([0, 1, 2, 3]))
+    with pytest.raises(DataError, match=r"labels\[0\] is -1"):
+        step(x, np.array([-1, 1, 2, 0]))

@@ -75,12 +75,18 @@ class Code:
         self.storage: dict[Var, frozenset[Var]] = {}  # whose memory a variable may lie in
         self.where: dict[Var, tuple[int, int]] = {}  # the piece of the arena of a buffer
         self._bound: dict[int, str] = {}
+        self._pieces: dict[Any, str] = {}
         self._kept: list[Any] = []
         self.static |= self.held
         self._plan_memory()
         self.source = "\n\n".join(self._function(i) for i in range(len(parts)))
         exec(compile_source(self.source), self.space)
         self.functions: dict[str, Callable[..., Any]] = {part.name: self.space[part.name] for part in parts}
+
+    def close(self) -> None:
+        """Give the memory back now: the functions and the names that they see hold each other, until Python notices."""
+        self.functions.clear()
+        self.space.clear()
 
     # -- memory: who lies where, and until when
 
@@ -203,7 +209,8 @@ class Code:
                 self.static[var] = var.data
                 found = self.bind(var.data, f"c{len(self.names)}")
             elif var in self.static:
-                found = f"b{len(self.names)}"
+                place = (self.where.get(var, var), var.shape, var.dtype)  # who takes over a buffer is called the same
+                found = self._pieces.setdefault(place, f"b{len(self.names)}")
                 self.space[found] = self.static[var]
             else:
                 found = f"v{len(self.names)}"
@@ -374,5 +381,6 @@ def fused_parts(parts: Sequence[Part]) -> list[Part]:
     found = []
     for part in parts:
         wanted = given | {var for other in parts if other is not part for step in other.steps for var in step.operands}
-        found.append(Part(part.name, part.inputs, fuse(whole(chosen(part.steps, wanted, steps)), wanted, steps), part.outputs))
+        made = fuse(whole(chosen(part.steps, wanted, steps)), wanted, steps)
+        found.append(Part(part.name, part.inputs, made, part.outputs))
     return found

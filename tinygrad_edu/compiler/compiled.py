@@ -3,6 +3,7 @@
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,10 @@ class Compiled:
         except FunctionError as error:
             failed = cause_of(error)
         raise failed  # out here, so that it comes as the function raised it
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Make it a method where it stands in a class, as a function would be."""
+        return self if instance is None else MethodType(self, instance)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         mode = current_mode()

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu import sums
 from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.kinds import Elementwise, General
-from tinygrad_edu.ops import attention, gaussian
+from tinygrad_edu.ops import attention, gaussian, pooling, windows
 from tinygrad_edu.ops.indexing import At
 
 # What a writer gets: a function that binds an object to a name, the names of the operands, the name of the target.
@@ -42,6 +43,10 @@ def _ufunc(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     return [f"{bind(step.op.forward, step.op.forward.__name__)}({', '.join(xs)}, out={out})"]
 
 
+def _matmul(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    return [f"{bind(np.matmul, 'matmul')}({', '.join(xs)}, out={out})"]
+
+
 def _is_ufunc(step: Step) -> bool:
     return isinstance(step.op.forward, np.ufunc) and step.op.forward.nout == 1
 
@@ -54,9 +59,17 @@ def _reduction(ufunc: np.ufunc) -> Writer:
     return Writer(lines, lambda step: step.operands[0].dtype is not None)
 
 
+def _sum(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    x, axis, n = step.operands[0], step.params["axis"], len(step.operands[0].shape)
+    gone = sorted({a % n for a in (axis if isinstance(axis, tuple) else (axis,))}) if axis is not None else []
+    if gone and gone == list(range(len(gone))) and sums.fits(x, len(gone)):
+        return [f"{bind(sums.add_rows, 'add_rows')}({xs[0]}, {len(gone)}, {out})"]
+    return _reduction(np.add).lines(step, bind, xs, out)
+
+
 def _mean(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     count = step.operands[0].size // max(step.out.size, 1)
-    return [*_reduction(np.add).lines(step, bind, xs, out), f"{bind(np.true_divide, 'divide')}({out}, {count}, {out})"]
+    return [*_sum(step, bind, xs, out), f"{bind(np.true_divide, 'divide')}({out}, {count}, {out})"]
 
 
 def _where(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
@@ -142,6 +155,11 @@ def _first_plus(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str
     return [*first, f"{out}[0] += {xs[1]}"]
 
 
+def _gather(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    flat = xs[0] if len(step.operands[0].shape) == 1 else f"{xs[0]}.reshape(-1)"
+    return [f"{flat}.take({bind(step.params['index'], 'index')}, None, {out}, 'clip')"]
+
+
 def _ordered_sum(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     x = f"{bind(np.ascontiguousarray, 'ascontiguousarray')}({xs[0]})"
     if step.out.size == 1:  # np.add.reduce would add one long column in pairs
@@ -149,18 +167,33 @@ def _ordered_sum(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[st
     return [f"{bind(np.add.reduce, 'add_reduce')}({x}, 0, None, {out})"]
 
 
+def _images(function: Callable[..., Any]) -> Writer:
+    """Of a convolution or a pool: `function` takes operands, geometry and target."""
+
+    def lines(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+        return [f"{bind(function, step.op.name)}({', '.join(xs)}, {bind(step.params['geometry'], 'geometry')}, {out})"]
+
+    return Writer(lines, lambda step: step.params.get("groups", 1) == 1)
+
+
 WRITERS: dict[str, Writer] = {
+    "conv2d": _images(windows.correlate),
+    "conv2d_image": _images(windows.image_gradient),
+    "conv2d_kernel": _images(windows.kernel_gradient),
+    "max_pool2d": _images(pooling.largest),
+    "max_pool2d_spread": _images(pooling.spread),
     "first_plus": Writer(_first_plus, over=(0,)),
+    "gather": Writer(_gather, lambda step: step.operands[0].dtype == step.out.dtype),
     "ordered_sum": Writer(_ordered_sum, lambda step: step.operands[0].size > 0),
     "where": Writer(_where, lambda step: step.operands[0].dtype == np.bool_ and step.out.dtype is not None, (2,)),
-    "sum": _reduction(np.add),
+    "sum": Writer(_sum, lambda step: step.operands[0].dtype is not None),
     "max": _reduction(np.maximum),
     "min": _reduction(np.minimum),
     "prod": _reduction(np.multiply),
     "all": _reduction(np.logical_and),
     "any": _reduction(np.logical_or),
     "mean": Writer(_mean, lambda step: step.operands[0].dtype in (np.float32, np.float64) and step.out.size > 0),
-    "matmul": Writer(_ufunc),
+    "matmul": Writer(_matmul),
     "concatenate": _joined(np.concatenate),
     "stack": _joined(np.stack),
     "cast": Writer(_cast),

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_edu.compiler.glance import Glance
+from tinygrad_edu.compiler.hidden import peek
 from tinygrad_edu.errors import CompileError
 from tinygrad_edu.op import Node, Operation
 
@@ -81,10 +82,10 @@ class Environment:
         self.views: list[View] = []
         self.arrays: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
         self.values: list[tuple[Node, bytes]] = []
-        self._states: list[tuple[Callable[[], Any], bytes]] = []  # of generators
+        self._states: list[tuple[Callable[[], Any], Callable[[Any], Any], bytes]] = []  # of generators
         self._glance: Glance | None = None
-        self._note_state(random.getstate)
-        self._note_state(np.random.get_state)
+        self._note_state(random.getstate, random.setstate)
+        self._note_state(np.random.get_state, np.random.set_state)
         self._world = getattr(f, "__globals__", None)  # that of the function's own module
         self._seen: set[int] = set()
         self._read = frozenset(read)
@@ -98,7 +99,8 @@ class Environment:
                 stack.extend(self._look_into(thing))
             elif isinstance(thing, np.random.Generator):
                 self._seen.add(id(thing))
-                self._note_state(functools.partial(getattr, thing.bit_generator, "state"))
+                bits = thing.bit_generator
+                self._note_state(functools.partial(getattr, bits, "state"), functools.partial(setattr, bits, "state"))
 
     def is_unchanged(self) -> bool:
         """Whether every setting is as it was."""
@@ -125,7 +127,13 @@ class Environment:
 
     def drawn(self) -> bool:
         """Whether a random generator has gone on, one of the function's or a global one."""
-        return any(pickle.dumps(state()) != before for state, before in self._states)
+        return any(pickle.dumps(state()) != before for state, _, before in self._states)
+
+    def rewind(self) -> None:
+        """Give the generators their states back: what a recording draws does not count."""
+        for state, put, before in self._states:
+            if pickle.dumps(state()) != before:
+                put(pickle.loads(before))
 
     def unmoved(self) -> list[tuple[Node, bytes]]:
         """The Values that have the numbers which they had."""
@@ -143,7 +151,7 @@ class Environment:
         if isinstance(thing, BuiltinMethodType):
             return (thing.__self__,)
         if isinstance(thing, random.Random):
-            self._note_state(thing.getstate)
+            self._note_state(thing.getstate, thing.setstate)
             return ()
         if isinstance(thing, functools.partial):
             return thing.func, thing.args, thing.keywords
@@ -217,8 +225,8 @@ class Environment:
         self.views.append(View(look, held, [*map(id, held)], where, inside))
         return held
 
-    def _note_state(self, state: Callable[[], Any]) -> None:
-        self._states.append((state, pickle.dumps(state())))
+    def _note_state(self, state: Callable[[], Any], put: Callable[[Any], Any]) -> None:
+        self._states.append((state, put, pickle.dumps(state())))
 
 
 def _named(held: dict[str, Any], names: Sequence[str]) -> list[Any]:
@@ -233,7 +241,7 @@ def _sample(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _few(value: Node) -> bytes:
     """Some of the numbers of a Value, to notice that they have changed."""
-    data = np.asarray(value.data)
+    data = np.asarray(peek(value))
     return data.reshape(-1)[:: data.size // FEW + 1].tobytes() if data.flags.c_contiguous else data.tobytes()
 
 

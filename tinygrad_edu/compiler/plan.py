@@ -147,7 +147,7 @@ class Plan:
         if [id(source.data) for _, source, _ in self._parameters] != self._held:
             for _, source, var in self._parameters:
                 data = source.data
-                if not is_array(data) or (data.shape, data.dtype) != (var.shape, var.dtype):
+                if data.__class__ is float or (data.shape, data.dtype) != (var.shape, var.dtype):
                     raise StaleError
             self._kept = [source.data for _, source, _ in self._parameters]  # kept, so that no id is used twice
             self._held = [*map(id, self._kept)]

@@ -11,6 +11,7 @@ from tinygrad_edu.compiler.environment import Environment
 from tinygrad_edu.compiler.failures import failure
 from tinygrad_edu.compiler.lift.units import many_scalars
 from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.compiler.sparing import Sparing
 from tinygrad_edu.compiler.traced import BARRIER, INPUT, Capture, Traced
 from tinygrad_edu.errors import CompileError, NotDifferentiableError, TinygradEduError
 from tinygrad_edu.mode import capturing
@@ -140,12 +141,15 @@ def record_call(
     """
     for last_try in (False, True):
         before = Environment(f)
-        recording = _record(f, call, differentiate, [value for value, _ in before.values])
-        changed = before.changed()
-        if changed is None and len(before.unmoved()) < len(before.values):
-            changed = "the data of a Value"
-        if changed is None and before.drawn():
-            changed = "the state of a random generator"
+        try:
+            recording = _record(f, call, differentiate, [value for value, _ in before.values])
+            changed = before.changed()
+            if changed is None and len(before.unmoved()) < len(before.values):
+                changed = "the data of a Value"
+            if changed is None and before.drawn():
+                changed = "the state of a random generator"
+        finally:
+            before.rewind()
         if changed is None:
             return recording
         if last_try:
@@ -168,6 +172,7 @@ def _record(
     def trace(name: str, leaf: Any) -> Traced:
         is_value = isinstance(leaf, Node)
         node = capture.argument(leaf.data if is_value else leaf, is_value and leaf.op is not CONSTANT, name)
+        capture.plain[node] = not is_value
         arguments.append(node)
         return node
 
@@ -176,6 +181,8 @@ def _record(
             args, kwargs = call(trace)
             result = f(*args, **kwargs)
             outputs, template = _outputs(result, capture)
+            capture.refuse_changed(outputs)
+            capture.changed.clear()  # rules of derivatives read the numbers from before a change
             capture.settle_numbers()
             leaves = _leaves(capture)
             if differentiate == BUT_SCALARS:
@@ -243,9 +250,9 @@ def _gradients(
     seeds: dict[int, Traced] = {}
     forward = list(capture.nodes)
     needed = _needed(forward, leaves)
-    for k, out in enumerate(outputs):
-        if out not in needed:
-            continue
+    wanted = [k for k, out in enumerate(outputs) if out in needed]
+    for k in wanted:
+        out = outputs[k]
         data = capture_data(out)
         one = 1.0 if data.__class__ is float else np.ones_like(data)
         if np.size(data) == 1:
@@ -253,7 +260,8 @@ def _gradients(
         else:
             seed = seeds[k] = capture.argument(one, False, f"gradient of result {k}")
         order = [node for node in forward if node in needed]
-        found = pull_back(order, {out: seed}, needed=needed, create_graph=True)
+        spare = Sparing(capture).done if k == wanted[-1] else None
+        found = pull_back(order, {out: seed}, needed=needed, create_graph=True, done=spare)
         made = [found.get(leaf) for leaf in leaves]
         gradients[k] = [g if g is None else _recorded(capture, g) for g in made]
     return gradients, seeds

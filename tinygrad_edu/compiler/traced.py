@@ -1,12 +1,14 @@
 """What a recorded function sees in the place of its arguments and parameters, and `Capture`, which records it."""
 
+import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from tinygrad_edu.errors import CompileError
+from tinygrad_edu.compiler.emit import VIEWS, is_basic
+from tinygrad_edu.errors import CompileError, DTypeError, ShapeError
 from tinygrad_edu.kinds import Elementwise, General
 from tinygrad_edu.mode import Info, current_mode
 from tinygrad_edu.op import CONSTANT, LEAF, Node, Operation, Source, as_operand, line_of_user, new
@@ -71,6 +73,19 @@ class Traced(Value):
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
 
+def _in_place(name: str) -> Callable[[Traced, Any], Any]:
+    """``x += y`` and its kin: a new Value for a Value, but a plain array would change under all its names."""
+    operation = getattr(operator, name)
+
+    def change(self: Traced, other: Any) -> Any:
+        new, capture = operation(self, other), current_mode().capture
+        return new if capture is None else capture.changing(self, new)
+
+    return change
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
+    setattr(Traced, f"__i{_name.strip('_')}__", _in_place(_name))
 Traced.result_class = Traced
 
 
@@ -80,6 +95,13 @@ def _refuse(way: str, line: str) -> NoReturn:
         "freeze the first ones. Use np.where for a choice, NumPy's functions for numbers, and pass what decides about "
         "the computation as a plain int, bool or str; or leave this function uncompiled."
     )
+
+
+def _looked_at(node: Node) -> Node:
+    """The array behind views: what a change in place would change."""
+    while node.op.name in VIEWS and not (node.op.name == "getitem" and not is_basic(node.params["index"])):
+        node = node.parents[0]
+    return node
 
 
 class Capture:
@@ -105,6 +127,8 @@ class Capture:
         self.arrays: dict[int, tuple[Any, list[Traced]]] = {}
         self.nodes: list[Traced] = []
         self.generators: dict[int, tuple[Any, Any]] = {}
+        self.plain: dict[Node, bool] = {}  # what `is_plain` has found
+        self.changed: set[Node] = set()  # arrays that the function has changed in place: their old numbers are gone
 
     # -- what the mode's users call
 
@@ -115,8 +139,38 @@ class Capture:
             if isinstance(value, Node) or (isinstance(value, tuple) and any(isinstance(x, Node) for x in value)):
                 raise CompileError(f"{self.line()}: {op.name}: {key} must not depend on traced values in a recording")
         node = self._node(op, data, [self.of(x) for x in nodes])
+        if self.changed:
+            self.refuse_changed(node.parents)
         node._info = Info(None, mode.info.scope if mode.info is not None else None, params or None, line_of_user())
         return node if mode.recording or op.terminal else self.stop(node)
+
+    def changing(self, x: Traced, new: Any) -> Any:
+        """What ``x += y`` leaves in x. A plain array would be changed, so who else sees it must not be asked for it."""
+        data = _data.__get__(x)
+        if not isinstance(data, np.ndarray) or not self.is_plain(x):
+            return new
+        base = _looked_at(x)
+        if base.op is INPUT:
+            raise CompileError(
+                f"{self.line()}: this changes an array of the caller in place (x += y), which a plan would not do "
+                "again; write x = x + y"
+            )
+        self.changed.add(base)
+        if not self.is_plain(new):
+            return new
+        if new.shape != data.shape:
+            raise ShapeError(f"{self.line()}: an array of shape {data.shape} cannot hold a result of {new.shape}")
+        if not np.can_cast(new.dtype, data.dtype, "same_kind"):
+            raise DTypeError(f"{self.line()}: an array of type {data.dtype} cannot hold a result of {new.dtype}")
+        return new if new.dtype == data.dtype else new.astype(data.dtype)
+
+    def refuse_changed(self, nodes: Sequence[Node]) -> None:
+        """Raise if one of these shows numbers from before a change in place."""
+        if any(_looked_at(node) in self.changed for node in nodes):
+            raise CompileError(
+                f"{self.line()}: this array was changed in place (x += y) under another name; write x = x + y, or "
+                "make a copy first"
+            )
 
     def drawing(self, rng: np.random.Generator) -> None:
         """Remember the state of a generator before it draws."""
@@ -129,7 +183,7 @@ class Capture:
 
     def constant(self, like: Node, data: Any) -> Traced:
         """The node of a plain number or array. An array that is still in somebody's hands later is read anew."""
-        if data.__class__ is int and np.result_type(like.data).kind in "biu":
+        if data.__class__ in (int, bool) and np.result_type(like.data).kind in "biu":
             return self.frozen(data)  # integers stay integers beside integers, as for arrays
         array = as_operand(data)
         node = self.frozen(array.copy() if isinstance(array, np.ndarray) else array)
@@ -203,6 +257,7 @@ class Capture:
                 return self.frozen(x.data)
             node = self._node(INPUT if x.op is CONSTANT else LEAF, x.data)
             node._info = Info(x.name)
+            self.plain[node] = False
             self.outside[id(x)] = found = (x, node)
         return found[1]
 
@@ -214,11 +269,17 @@ class Capture:
 
     def is_plain(self, x: Node) -> bool:
         """Whether outside of the recording this would be no Value: it was made of plain arguments alone."""
-        plain: set[Node] = {node for node in self.nodes if node.op in (INPUT, CONSTANT)}
-        for node in self.nodes:
-            if node.parents and all(parent in plain or parent.op is CONSTANT for parent in node.parents):
-                plain.add(node)
-        return x in plain or x.op is CONSTANT
+        plain, stack = self.plain, [x]
+        while stack:
+            node = stack.pop()
+            unknown = [parent for parent in node.parents if parent not in plain]
+            if node in plain:
+                continue
+            if unknown:
+                stack += [node, *unknown]
+            else:
+                plain[node] = all(plain[p] for p in node.parents) if node.parents else node.op in (INPUT, CONSTANT)
+        return plain[x]
 
     def read(self, buffer: Any) -> Traced:
         """The node of what a buffer holds at this point."""

@@ -11,12 +11,13 @@ import numpy as np
 
 from tinygrad_edu.compiler.code import Code, Part, parts_of
 from tinygrad_edu.compiler.compiled import Arguments
+from tinygrad_edu.compiler.hidden import FlatNumbers
 from tinygrad_edu.compiler.kernels import Fused, Warmth
 from tinygrad_edu.compiler.lift.calls import lifted_recording
 from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_call
-from tinygrad_edu.compiler.scalars import FlatNumbers, NumberGradients, used_parameters
+from tinygrad_edu.compiler.scalars import NumberGradients, used_parameters
 from tinygrad_edu.compiler.second import refuse_unless_same
 from tinygrad_edu.errors import CompileError
 from tinygrad_edu.op import Node
@@ -151,7 +152,7 @@ class GradientStep:
     def _flat(self, used: list[Any], kind: type[Flat] | type[FlatNumbers]) -> Flat | FlatNumbers:
         if self.flat is None:
             self.flat = kind(used)
-        elif list(map(id, used)) != list(map(id, self.flat.parameters)):
+        elif {*map(id, used)} != {*map(id, self.flat.parameters)}:
             raise CompileError("the loss depends on other parameters than it did for arguments of other shapes")
         return self.flat
 
@@ -161,6 +162,8 @@ class GradientStep:
         if plan.first is None or (plan.looked and len(environment.unmoved()) == len(environment.values)):
             return
         first = plan.scalar or plan.recording
+        if isinstance(plan, _Gradients):
+            plan.rest()
         again = record_call(self.f, arguments.traced, differentiate=plan.scalar is None)
         if again.guards == first.guards:
             refuse_unless_same(first, plan.first, again)
@@ -199,7 +202,7 @@ class _Gradients:
         into = {var: flat.grads[i] for i, var in enumerate(backward.outputs) if var not in twice}
         self.warmth = Warmth(jit)
         self.write: Callable[[bool], Code] = lambda jit: Code([joined], held, into, jit=jit)
-        self.code = self.write(self.warmth.jit)
+        self.code: Code | None = self.write(self.warmth.jit)
         fed = [s for var, s in zip(program.inputs, recording.sources, strict=True) if var not in held]
         self.fed = [(s, s.__class__ is int, _has_data(s)) for s in fed]
         self.unused = [p for p in parameters if id(p) not in views]
@@ -211,7 +214,9 @@ class _Gradients:
     def run(self, leaves: Sequence[Any]) -> Any:
         """The results, or None if a guard failed."""
         if self.warmth.rises():
-            self.code = self.write(True)
+            self._close()
+        if self.code is None:
+            self.code = self.write(self.warmth.jit)
         feeds = []
         for source, given, has_data in self.fed:
             thing = leaves[source] if given else source
@@ -235,12 +240,23 @@ class _Gradients:
             return outputs[result.output]
         return map_leaves(lambda _, leaf: outputs[leaf.output] if isinstance(leaf, Place) else leaf, result, "result")
 
+    def rest(self) -> None:
+        """Give large buffers back, until the next run: something else needs memory meanwhile."""
+        if self.code is not None and self.code.block.nbytes > LARGE:
+            self._close()
+
+    def _close(self) -> None:
+        if self.code is not None:
+            self.code.close()
+            self.code = None
+
 
 def _has_data(source: Any) -> bool:
     """Whether an input is read from a Value or a buffer."""
     return isinstance(source, Node) or hasattr(source, "write")
 
 
+LARGE = 1 << 24  # bytes in buffers, above which they are given back while the function is recorded again
 PIECE = 1 << 15  # numbers that an update does at once, so that what one operation makes the next finds in the cache
 
 
@@ -315,7 +331,7 @@ class Update:
             outputs, _ = code.functions["update"](*fed)
         kinds = [type(self.numbers.get(key, 0)) for key, _ in self.given]
         numbers = {key: kind(x) for (key, _), kind, x in zip(self.given, kinds, outputs, strict=True)}
-        for state in self.states:
+        for state in self.states if numbers or self.settled else ():
             state.update(numbers, **self.settled)
 
     def share(self) -> None:

@@ -61,7 +61,7 @@ def dot_product_attention(query: Any, key: Any, value: Any, mask: Any = None, ca
             f"dot_product_attention: query, key and value of shapes {q}, {k} and {v} do not go together; expected "
             "(batch, queries, heads, features), (batch, keys, heads, features) and (batch, keys, heads, any features)"
         )
-    allowed = current(True if mask is None else mask)
+    allowed = current(np.ones((1, 1), dtype=bool) if mask is None else mask)
     if np.result_type(allowed) != np.bool_:
         raise DTypeError(f"dot_product_attention: the mask must be boolean, got {np.result_type(allowed)}")
     if causal:

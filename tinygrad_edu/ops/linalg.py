@@ -1,5 +1,6 @@
 """Products of matrices and tensors."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,25 @@ __all__ = [
 ]
 
 
+def _forward(x: Any, y: Any) -> Any:
+    if np.ndim(x) > 2 and np.ndim(y) == 2 and x.flags.c_contiguous:  # one large product instead of a stack of small ones
+        return np.matmul(_flat(x), y).reshape(*x.shape[:-1], y.shape[1])
+    return np.matmul(x, y)
+
+
+def _flat(x: Any) -> Any:
+    """A stack of matrices as one: all rows below each other."""
+    *stack, n = np.shape(x)
+    return np.reshape(x, (math.prod(stack), n))
+
+
 def _pull_left(g: Any, x: Any, y: Any) -> Any:
     if y.ndim == 1:  # a vector on the right: out[..., i] = sum over k of x[..., i, k] y[k]
         return g * y if x.ndim == 1 else np.expand_dims(g, -1) * y
     if x.ndim == 1:  # a vector on the left: out[..., j] = sum over k of x[k] y[..., k, j]
         return (y @ np.expand_dims(g, -1))[..., 0]
+    if y.ndim == 2 and x.ndim > 2:
+        return np.reshape(_flat(g) @ y.mT, np.shape(x))
     return g @ y.mT
 
 
@@ -25,8 +40,8 @@ def _pull_right(g: Any, x: Any, y: Any) -> Any:
         return g * x if y.ndim == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2)
     if y.ndim == 1:
         return (np.expand_dims(g, -2) @ x)[..., 0, :]
-    if y.ndim == 2 and x.ndim > 2:  # one large product instead of a stack of small ones to be summed
-        return np.reshape(x, (-1, np.shape(x)[-1])).mT @ np.reshape(g, (-1, np.shape(g)[-1]))
+    if y.ndim == 2 and x.ndim > 2:
+        return _flat(x).mT @ _flat(g)
     return x.mT @ g
 
 
@@ -42,7 +57,7 @@ def _hint(x: Any, y: Any) -> str:
 
 
 matmul = multilinear(
-    "matmul", np.matmul, pull=(_pull_left, _pull_right),
+    "matmul", _forward, pull=(_pull_left, _pull_right), numpy=(np.matmul,),
     symbol="@", reads=("g @ y.T", "x.T @ g"), hint=_hint,
     cases=(
         case((2, 3), (3, 4)),

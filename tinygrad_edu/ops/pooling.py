@@ -39,15 +39,33 @@ def _blocks(x: Any, geometry: Geometry) -> Iterator[slice]:
             yield images
 
 
-def _largest(padded: Any, geometry: Geometry) -> Any:
-    out = np.array(shifted(padded, geometry, 0, 0))
-    for i, j in _positions(geometry)[1:]:
-        np.maximum(out, shifted(padded, geometry, i, j), out=out)
+def largest(x: Any, geometry: Geometry, out: Any = None) -> Any:
+    """The largest entry of each window: first of the rows of a window, which lie one after another."""
+    padded = pad(x, geometry.padding, -np.inf)
+    (kh, kw), (down, across), (si, sj), (di, dj) = geometry.kernel, geometry.out, geometry.stride, geometry.dilation
+    if out is None:
+        out = np.empty((x.shape[0], down, across, x.shape[3]), dtype=padded.dtype)
+    for images in _blocks(padded, geometry):
+        part, found = padded[images], out[images]
+        rows = [part[:, i * di : i * di + (down - 1) * si + 1 : si] for i in range(kh)]
+        top = _joined(rows, np.empty(rows[0].shape, dtype=padded.dtype))
+        _joined([top[:, :, j * dj : j * dj + (across - 1) * sj + 1 : sj] for j in range(kw)], found)
+    return out
+
+
+def _joined(parts: list[Any], out: Any) -> Any:
+    """The largest of several arrays, entry by entry."""
+    if len(parts) == 1:
+        out[...] = parts[0]
+        return out
+    np.maximum(parts[0], parts[1], out=out)
+    for part in parts[2:]:
+        np.maximum(out, part, out=out)
     return out
 
 
 def _max_pool(x: Any, geometry: Geometry) -> Any:
-    return _largest(pad(x, geometry.padding, -np.inf), geometry)
+    return largest(x, geometry)
 
 
 def _shares(padded: Any, out: Any, geometry: Geometry) -> tuple[list[Any], Any]:
@@ -60,10 +78,14 @@ def _shares(padded: Any, out: Any, geometry: Geometry) -> tuple[list[Any], Any]:
     return at, count
 
 
-def _spread(g: Any, out: Any, x: Any, geometry: Geometry) -> Any:
+def spread(g: Any, out: Any, x: Any, geometry: Geometry, into: Any = None) -> Any:
+    """Gradients put where the largest entry of each window is."""
     padded = pad(x, geometry.padding, -np.inf)
-    back = np.zeros(padded.shape, dtype=np.result_type(g))
+    bare = geometry.padding == ((0, 0), (0, 0))
+    back = into if bare and into is not None else np.empty(padded.shape, dtype=np.result_type(g))
     apart = geometry.kernel[0] <= geometry.stride[0] and geometry.kernel[1] <= geometry.stride[1]
+    if not (apart and _covers(geometry)):
+        back.fill(0)
     for images in _blocks(padded, geometry):
         at, count = _shares(padded[images], out[images], geometry)
         share = g[images] if np.max(count, initial=0) <= 1 else _divided(g[images], count)
@@ -73,7 +95,20 @@ def _spread(g: Any, out: Any, x: Any, geometry: Geometry) -> Any:
                 np.multiply(share, mask, out=target)
             else:
                 target += share * mask
-    return unpad(back, geometry.padding)
+    if into is None or into is back:
+        return unpad(back, geometry.padding)
+    into[...] = unpad(back, geometry.padding)
+    return into
+
+
+def _covers(geometry: Geometry) -> bool:
+    """Whether windows that do not overlap leave no entry out."""
+    pairs = zip(geometry.padded, geometry.out, geometry.kernel, geometry.stride, strict=True)
+    return all(k == s and n == s * o for n, o, k, s in pairs)
+
+
+def _spread(g: Any, out: Any, x: Any, geometry: Geometry) -> Any:
+    return spread(g, out, x, geometry)
 
 
 def _gather(t: Any, out: Any, x: Any, geometry: Geometry) -> Any:

@@ -1,5 +1,6 @@
 """Variance, standard deviation, covariance, and weighted means."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,26 @@ def _centred(x: Any, axis: Any) -> Any:
     return x - np.mean(x, axis=axis, keepdims=True)
 
 
+def _free(x: Any, axis: Any, ddof: float) -> float:
+    """By how much the squares are divided: by 0 for too few numbers, of which NumPy makes NaN."""
+    return max(count(x, axis) - ddof, 0)
+
+
+def _twice(x: Any, axis: Any, ddof: float) -> float:
+    return 2.0 / free if (free := _free(x, axis, ddof)) else math.inf
+
+
 SPREADS = (*AXES[1:7], case((4,), ddof=1), case((2, 3), axis=1, ddof=1, keepdims=True))
 
 _var = general(
     "var", lambda x, axis=None, ddof=0, keepdims=False: np.var(x, axis=axis, ddof=ddof, keepdims=keepdims),
     pull=(
         lambda g, out, x, axis, ddof, keepdims: restore(g, x, axis, keepdims)
-        * (_centred(x, axis) * (2.0 / (count(x, axis) - ddof))),
+        * (_centred(x, axis) * _twice(x, axis, ddof)),
     ),
     push=(
         lambda t, out, x, axis, ddof, keepdims: np.sum(
-            t * (_centred(x, axis) * (2.0 / (count(x, axis) - ddof))), axis=axis, keepdims=keepdims
+            t * (_centred(x, axis) * _twice(x, axis, ddof)), axis=axis, keepdims=keepdims
         ),
     ),
     reads="2 (x - mean) / (n - ddof)", cases=SPREADS,
@@ -40,11 +50,11 @@ _std = general(
     "std", lambda x, axis=None, ddof=0, keepdims=False: np.std(x, axis=axis, ddof=ddof, keepdims=keepdims),
     pull=(
         lambda g, out, x, axis, ddof, keepdims: restore(g / (out + (out == 0)), x, axis, keepdims)
-        * (_centred(x, axis) / (count(x, axis) - ddof)),
+        * (_centred(x, axis) / _free(x, axis, ddof)),
     ),
     push=(
         lambda t, out, x, axis, ddof, keepdims: np.sum(
-            t * (_centred(x, axis) / (count(x, axis) - ddof)), axis=axis, keepdims=keepdims
+            t * (_centred(x, axis) / _free(x, axis, ddof)), axis=axis, keepdims=keepdims
         ) / (out + (out == 0)),
     ),
     reads="(x - mean) / ((n - ddof) std), and 0 where std = 0", cases=SPREADS,

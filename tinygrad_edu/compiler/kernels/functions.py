@@ -69,9 +69,10 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
 
     @compiled
     def exp(x: Any) -> Any:
-        k, p = split(x)
+        gone = x < low  # not clamped: what is hidden from a softmax would be products below the normal range, which are slow
+        k, p = split(zero if gone else x)
         half = k >> i(1)  # 2^k may be out of range where the result is not
-        return (p + one) * power_of_two(half) * power_of_two(i(k - half))
+        return zero if gone else (p + one) * power_of_two(half) * power_of_two(i(k - half))
 
     @compiled
     def expm1(x: Any) -> Any:

@@ -6,11 +6,11 @@ maker, and steps that a maker declines (None), run as their operations.
 
 from collections.abc import Callable, Sequence
 
-from tinygrad_edu.compiler.kernels import convolution, pooling
+from tinygrad_edu.compiler.kernels import attention, convolution, pooling
 from tinygrad_edu.compiler.kernels.whole import Kernel, step_of
 from tinygrad_edu.compiler.program import Step
 
-MAKERS: dict[str, Callable[[Step], Kernel | None]] = {**convolution.MAKERS, **pooling.MAKERS}
+MAKERS: dict[str, Callable[[Step], Kernel | None]] = {**attention.MAKERS, **convolution.MAKERS, **pooling.MAKERS}
 
 
 def whole(steps: Sequence[Step]) -> list[Step]:

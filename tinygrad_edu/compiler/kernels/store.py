@@ -44,8 +44,9 @@ def _makers() -> str:
     import numba
     import numpy as np
 
-    used = [Path(__file__).with_name(name).read_text("utf-8") for name in ("functions.py", "tile.py")]
-    return "".join([numba.__version__, np.__version__, *used])
+    here = Path(__file__).parent
+    used = [here / "functions.py", here / "tile.py", here.parents[1] / "ops" / "gaussian.py"]
+    return "".join([numba.__version__, np.__version__, *(path.read_text("utf-8") for path in used)])
 
 
 @functools.lru_cache(maxsize=4096)

@@ -43,8 +43,25 @@ class Part:
         return bool((data == np.take(data, [0], axis=axis)).all())
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What one operand, or several terms in a row, of each member reads: a `Run` as arrays are laid out."""
+
+    source: Source
+    positions: Any  # of shape (members, terms)
+
+    @property
+    def count(self) -> int:
+        """How many terms."""
+        return int(self.positions.shape[1])
+
+
 class Emitter:
-    """Writes the array program of a grouping."""
+    """Writes the array program of a grouping.
+
+    Arrays are laid out with their longest axis last, where loops over it are fastest: `layout` says where the members
+    of a group are then.
+    """
 
     def __init__(self, program: Program, grouping: Grouping) -> None:
         self.scalar = program
@@ -56,6 +73,7 @@ class Emitter:
         self.arrays: dict[Source, Var] = {grouping.inputs: self.packed}
         self.reads = _count_reads(grouping, program)
         self.fused: set[Group] = set()
+        self.layout: dict[Source, Any] = {}
         self.known: dict[Any, Var] = {}
 
     def run(self) -> Program:
@@ -87,7 +105,7 @@ class Emitter:
         if step.op.name == "stack" and step.params.get("axis") == 0 and all(map(is_scalar, step.operands)):
             places = [self.grouping.places[var] for var in step.operands if var in self.grouping.places]
             if len(places) == len(step.operands) and len({place.source for place in places}) == 1:
-                at = np.array([place.position for place in places], dtype=np.intp)
+                at = self._laid_out(places[0].source, np.array([place.position for place in places], dtype=np.intp))
                 pattern = factor([at], len(at))
                 affine = pattern[1][0] if pattern is not None and len(pattern[0]) == 1 else None
                 self.program.steps.append(
@@ -102,7 +120,11 @@ class Emitter:
         place = self.grouping.places.get(var)
         if place is None or isinstance(place.source, Var) or var.role == "constant":
             return var
-        return self.read(Part(place.source, np.array(place.position), Affine(place.position, ())))
+        at = self._laid_out(place.source, np.array(place.position))
+        return self.read(Part(place.source, at, Affine(int(at), ())))
+
+    def _laid_out(self, source: Source, positions: Any) -> Any:
+        return self.layout[source][positions] if source in self.layout else positions
 
     # -- groups
 
@@ -114,7 +136,8 @@ class Emitter:
         return f"{count_text(count)}: sum of {sum(run.count for run in group.runs):,}"
 
     def _elementwise(self, group: Group) -> Var:
-        shape, parts = self.parts(group.runs, len(group.members))
+        columns = self._arranged(group, [(run.source, run.positions) for run in group.runs])
+        shape, parts = self.parts(columns, len(group.members))
         operands = [self.read(part) for part in parts]
         assert group.op is not None
         made = np.broadcast_shapes(*[var.shape for var in operands])
@@ -124,7 +147,18 @@ class Emitter:
     def _spread(self, var: Var, shape: tuple[int, ...]) -> Var:
         return var if var.shape == shape else self.step(BROADCAST, [var], shape, shape=shape)
 
-    def parts(self, runs: Sequence[Run], count: int) -> tuple[tuple[int, ...], list[Part]]:
+    def _arranged(self, group: Group, reads: Sequence[tuple[Source, Any]]) -> list[Columns]:
+        """What the members of a group read; they are put in the order in which their longest axis comes last."""
+        columns = [Columns(source, self._laid_out(source, at)) for source, at in reads]
+        shape, _ = self.parts(columns, len(group.members))
+        longest = int(np.argmax(shape)) if shape else 0
+        if longest == len(shape) - 1 or not shape:
+            return columns
+        order = np.moveaxis(np.arange(len(group.members)).reshape(shape), longest, -1).reshape(-1)
+        self.layout[group] = np.argsort(order)
+        return [Columns(one.source, one.positions[order]) for one in columns]
+
+    def parts(self, runs: Sequence[Columns], count: int) -> tuple[tuple[int, ...], list[Part]]:
         """The axes over which single operands are regular, and each operand over them."""
         columns = [run.positions[:, 0] for run in runs]
         regular = [i for i, run in enumerate(runs) if run.source is not self.grouping.constants]
@@ -138,8 +172,8 @@ class Emitter:
         if dot is not None:
             return dot
         count = len(group.members)
-        runs, zero = group.runs, self._starts_at_zero(group)
-        runs = runs[1:] if zero else runs
+        zero = self._starts_at_zero(group)
+        runs = self._arranged(group, [(run.source, run.positions) for run in group.runs[1 if zero else 0 :]])
         shape, parts = self.parts(runs, count)
         pieces = [self._terms(run, part, shape) for run, part in zip(runs, parts, strict=True)]
         total = sum(run.count for run in runs)
@@ -147,7 +181,7 @@ class Emitter:
         out = self.step(ordered_sum, [joined], shape)
         return self.step(add, [out, Var("constant", (), None, 0.0)], shape) if zero else out
 
-    def _terms(self, run: Run, first: Part, shape: tuple[int, ...]) -> Var:
+    def _terms(self, run: Columns, first: Part, shape: tuple[int, ...]) -> Var:
         """The terms of a run, as an array with the terms along its first axis."""
         full = (run.count, *shape)
         at = np.moveaxis(run.positions.reshape(*shape, run.count), -1, 0)
@@ -204,12 +238,13 @@ class Emitter:
         count = len(group.members)
         at = next(i for i, run in enumerate(group.runs) if run.count > 1)
         terms = group.runs[at].count
-        factors = [Run(run.source, terms, _rows(run, terms)) for run in products.runs]
-        lone = [run for i, run in enumerate(group.runs) if i != at]
-        shape, parts = self.parts([*factors, *lone], count)
+        factors = [(run.source, run.positions.reshape(-1, terms)) for run in products.runs]
+        lone = [(run.source, run.positions) for i, run in enumerate(group.runs) if i != at]
+        columns = self._arranged(group, [*factors, *lone])
+        shape, parts = self.parts(columns, count)
         letters = LETTERS[: len(shape)]
         views, axes = [], []
-        for run, part in zip(factors, parts, strict=False):
+        for run, part in zip(columns[: len(factors)], parts, strict=False):
             view, names = self._factor(run, part, shape, letters)
             views.append(view)
             axes.append(names)
@@ -222,20 +257,24 @@ class Emitter:
             out = self.step(add, [out, single], shape)
         return out
 
-    def _factor(self, run: Run, first: Part, shape: tuple[int, ...], letters: str) -> tuple[Var, str]:
+    def _factor(self, run: Columns, first: Part, shape: tuple[int, ...], letters: str) -> tuple[Var, str]:
         """One operand of a sum of products, without the axes along which it stays the same; and its axes' letters."""
         at = run.positions.reshape(*shape, run.count)
         stride = _common_stride(run.positions)
         affine = None
         if first.affine is not None and stride is not None:
             affine = Affine(first.affine.start, (*first.affine.strides, stride))
+        names = letters + "k"
+        if affine is not None:  # as the array has its axes
+            order = sorted(range(at.ndim), key=lambda axis: -abs(affine.strides[axis]))
+            at, names = at.transpose(order), "".join(names[axis] for axis in order)
+            affine = Affine(affine.start, tuple([affine.strides[axis] for axis in order]))
         part = Part(run.source, at, affine)
-        kept = [axis for axis in range(len(shape)) if not part.still(axis)]
+        kept = [axis for axis in range(at.ndim) if names[axis] == "k" or not part.still(axis)]
         var = self.read(part)
-        sizes = [shape[axis] for axis in kept]
         if var.shape:  # not one and the same number everywhere
-            var = self._shaped(var, (*sizes, 1 if part.still(len(shape)) else run.count))
-        return self._spread(var, (*sizes, run.count)), "".join(letters[axis] for axis in kept) + "k"
+            var = self._shaped(var, tuple([1 if part.still(axis) else at.shape[axis] for axis in kept]))
+        return self._spread(var, tuple([at.shape[axis] for axis in kept])), "".join(names[axis] for axis in kept)
 
     def _shaped(self, var: Var, shape: tuple[int, ...]) -> Var:
         return var if var.shape == shape else self.step(RESHAPE, [var], shape, shape=shape)
@@ -288,10 +327,6 @@ def _common_stride(rows: Any) -> int | None:
         return 0
     steps = np.diff(rows, axis=1)
     return int(steps[0, 0]) if bool((steps == steps[0, 0]).all()) else None
-
-
-def _rows(run: Run, terms: int) -> list[tuple[int, ...]]:
-    return [tuple(row) for row in run.positions.reshape(-1, terms).tolist()]
 
 
 def _count_reads(grouping: Grouping, program: Program) -> dict[Source, int]:

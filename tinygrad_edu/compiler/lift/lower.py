@@ -13,8 +13,8 @@ from tinygrad_edu.kinds import General
 from tinygrad_edu.op import named
 from tinygrad_edu.ops.elementwise import multiply
 
-RESHAPE, TRANSPOSE, GETITEM, SCATTER, ORDERED_SUM = (
-    named(name) for name in ("reshape", "transpose", "getitem", "scatter", "ordered_sum")
+RESHAPE, TRANSPOSE, GETITEM, SCATTER, ORDERED_SUM, GATHER = (
+    named(name) for name in ("reshape", "transpose", "getitem", "scatter", "ordered_sum", "gather")
 )
 
 
@@ -86,10 +86,23 @@ def _write(step: Step) -> Rewrite:
     return [*steps, Step(RESHAPE, (whole,), {"shape": params["shape"]}, step.out)]
 
 
+def _ungather(step: Step) -> Rewrite:
+    """Where every entry is named once, what is added at these places is what is read at their inverse."""
+    [x], index = step.operands, step.params["index"].reshape(-1)
+    if index.size != step.out.size or not bool((np.bincount(index, minlength=index.size) == 1).all()):
+        return None
+    return [Step(GATHER, (x,), {"index": np.argsort(index).reshape(step.out.shape)}, step.out)]
+
+
 def is_row(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     """Whether a regular part is one run of entries without gaps."""
     steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
     return all(n == 1 or stride == step for n, stride, step in zip(shape, strides, steps, strict=True))
 
 
-RULES: Mapping[str, Callable[[Step], Rewrite]] = {"ordered_dot": _dot, "strided": _read, "unstrided": _write}
+RULES: Mapping[str, Callable[[Step], Rewrite]] = {
+    "ordered_dot": _dot,
+    "strided": _read,
+    "unstrided": _write,
+    "ungather": _ungather,
+}

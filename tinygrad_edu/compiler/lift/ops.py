@@ -120,18 +120,20 @@ def contract(g: Any, y: Any, from_: str, with_: str, to: str) -> Any:
     only_g = [a for a in to if a in from_ and a not in with_]
     only_y = [a for a in to if a in with_ and a not in from_]
     sizes = {**dict(zip(from_, np.shape(g), strict=True)), **dict(zip(with_, np.shape(y), strict=True))}
-    g = np.sum(g, axis=tuple([i for i, a in enumerate(from_) if a not in with_ and a not in to]))
+    alone = tuple([i for i, a in enumerate(from_) if a not in with_ and a not in to])
+    g = np.sum(g, axis=alone) if alone else g
     from_ = "".join(a for a in from_ if a in with_ or a in to)
 
     def matrix(x: Any, axes: str, *groups: list[str]) -> Any:
         order = [axes.index(a) for group in groups for a in group]
         return np.reshape(np.transpose(x, order), [math.prod([sizes[a] for a in group]) for group in groups])
 
-    if both:
-        product = matrix(g, from_, both, only_g, summed) @ matrix(y, with_, both, summed, only_y)
-    else:
-        product = matrix(g, from_, only_g, summed) @ matrix(y, with_, summed, only_y)
-    made = [*both, *only_g, *only_y]
+    left, right = (g, from_, only_g), (y, with_, only_y)
+    if [a for a in to if a not in both] == [*only_y, *only_g]:  # the product has its axes in that order at once
+        left, right = right, left
+    stack = [both] if both else []
+    product = matrix(*left[:2], *stack, left[2], summed) @ matrix(*right[:2], *stack, summed, right[2])
+    made = [*both, *left[2], *right[2]]
     return np.transpose(np.reshape(product, [sizes[a] for a in made]), [made.index(a) for a in to])
 
 

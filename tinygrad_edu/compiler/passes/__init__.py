@@ -9,6 +9,7 @@ from tinygrad_edu.compiler.passes.dead import drop_dead
 from tinygrad_edu.compiler.passes.fold import fold_constants
 from tinygrad_edu.compiler.passes.lower import lower
 from tinygrad_edu.compiler.passes.merge import merge_repeats
+from tinygrad_edu.compiler.passes.stacks import join_stacks
 from tinygrad_edu.compiler.program import Program
 
 Pass = Callable[[Program], Program]
@@ -21,6 +22,7 @@ PASSES: Mapping[str, Pass] = {
     "constants": fold_constants,
     "algebra": simplify,
     "repeats": merge_repeats,
+    "stacks": join_stacks,
     "algebra again": simplify,
     "constants again": fold_constants,
     "parts": assemble_parts,

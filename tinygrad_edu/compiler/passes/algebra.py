@@ -164,7 +164,7 @@ def _summed(step: Step, made: Made) -> Rewrite:
     x = step.operands[0]
     axes = step.params["axis"]
     n = len(x.shape)
-    over = range(n) if axes is None else [axis % n for axis in (axes if isinstance(axes, tuple) else (axes,))]
+    over = range(n) if axes is None or n == 0 else [a % n for a in (axes if isinstance(axes, tuple) else (axes,))]
     if x.dtype is not None and x.dtype == step.out.dtype and math.prod(x.shape[i] for i in over) == 1:
         return _from_nothing(step, x)
     return None
