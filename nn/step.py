@@ -1,13 +1,15 @@
 """A training step as a plan: forward, backward and the optimizer's rule over one flat array of parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu import Value
 from tinygrad_edu.compiler.hidden import FlatNumbers
-from tinygrad_edu.compiler.training import GradientStep, Update
+from tinygrad_edu.compiler.number_update import NumberUpdate
+from tinygrad_edu.compiler.training import GradientStep
+from tinygrad_edu.compiler.update import Update
 from tinygrad_edu.errors import ArgumentError, CompileError, GradientError
 from tinygrad_edu.mode import current_mode
 from tinygrad_edu.nn.callbacks import TrainingState
@@ -56,6 +58,10 @@ class CompiledStep:
         self.gradients = GradientStep(function, parameters, jit)
         self._updates: dict[Any, Update | None] = {}
         self._states: list[dict[str, Any]] = []
+        self._number_updates: dict[Any, NumberUpdate | None] = {}
+        self._state_of_numbers: list[dict[str, Any]] | None = None
+        self._state_ids: list[int] = []
+        self._number_states: list[dict[str, Any]] = []
         self._known: list[int] = []  # the optimizer's parameters, by id
         self._trained: list[int] = []  # the places among them of those in the layout
 
@@ -70,11 +76,20 @@ class CompiledStep:
         flat, optimizer = self.gradients.flat, self.optimizer
         if flat is None or len(optimizer.param_groups) > 1 or not flat.gather_gradients():
             optimizer.step()
+            self._states = []  # which has other arrays now, and perhaps not every parameter has moved
             return
         group = optimizer.param_groups[0]
+        if isinstance(flat, FlatNumbers):
+            moved = self._number_update(flat, group)
+            if moved is None or not moved.run(group):
+                optimizer.step()
+            else:
+                flat.spread()
+            return
         fused = self._update(group)
         if fused is None:
             optimizer.step()
+            self._updates = {key: update for key, update in self._updates.items() if update is None}
         else:
             fused.run(group)
             flat.spread()
@@ -84,13 +99,6 @@ class CompiledStep:
         flat, optimizer = self.gradients.flat, self.optimizer
         assert flat is not None
         settings = tuple([item for item in group.items() if item[0] not in NO_SETTINGS])
-        if isinstance(flat, FlatNumbers):
-            if any(optimizer.state):  # the state of a single number stays a number, so its rule runs as it is
-                return None
-            self._states = optimizer.state
-            if settings not in self._updates:
-                self._updates[settings] = self._planned(group)
-            return self._updates[settings]
         known = [*map(id, group["params"])]
         if known != self._known:
             trained = {*map(id, flat.parameters)}
@@ -107,15 +115,38 @@ class CompiledStep:
     def _planned(self, group: dict[str, Any]) -> Update | None:
         flat = self.gradients.flat
         assert flat is not None
+        if len({tuple(_numbers(state)) for state in self._states}) > 1:  # some were without a gradient in between
+            return None
         options = {key: value for key, value in group.items() if key != "params"}
         try:
             update = Update(self.optimizer.update, flat, self._states, options, jit=self.jit)
         except CompileError:
             return None
-        if isinstance(flat, FlatNumbers) and update.arrays:
-            return None
         update.share()
         return update
+
+    def _number_update(self, flat: FlatNumbers, group: dict[str, Any]) -> NumberUpdate | None:
+        """As `_update`, for parameters that are single numbers."""
+        state = self.optimizer.state
+        if state is not self._state_of_numbers or (any(state) and [*map(id, state)] != self._state_ids):
+            at = {id(p): i for i, p in enumerate(group["params"])}
+            self._number_states = [state[at[id(p)]] for p in flat.parameters]
+            self._state_of_numbers, self._state_ids, self._number_updates = state, [*map(id, state)], {}
+        settings = tuple([item for item in group.items() if item[0] not in NO_SETTINGS])
+        key = (settings, *self._number_states[0])
+        if key not in self._number_updates:
+            options = {name: value for name, value in group.items() if name != "params"}
+            try:
+                made = NumberUpdate(self.optimizer.update, flat, self._number_states, options, jit=self.jit)
+            except (CompileError, KeyError):  # some parameters have no state yet
+                made = None
+            self._number_updates[key] = made
+        return self._number_updates[key]
+
+
+def _numbers(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What must be the same for all parameters, if one plan is to move them."""
+    return ((key, None if isinstance(value, np.ndarray) else value) for key, value in state.items())
 
 
 def compile_step(model: Module, loss: Callable[[Any, Any], Any], optimizer: Optimizer) -> Callable[[Any, Any], Any]:

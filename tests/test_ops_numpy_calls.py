@@ -365,3 +365,13 @@ def test_the_gradient_of_a_call_agrees_with_differences(call):
         expected = slope(name, direction)
         found = 0.0 if leaf.grad is None else np.sum(leaf.grad * direction)
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-7), f"with respect to {name}"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("axis", [None, 0, (0, -1), ()])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_mean_is_numpys_to_the_last_bit(dtype, axis, keepdims):
+    x = (1000 * np.random.default_rng(0).standard_normal((7, 5, 3))).astype(dtype)
+    found, expected = np.mean(Value(x), axis=axis, keepdims=keepdims).data, np.mean(x, axis=axis, keepdims=keepdims)
+    assert (type(found), found.dtype) == (type(expected), expected.dtype)
+    np.testing.assert_array_equal(found, expected)

@@ -86,17 +86,19 @@ def _into_slots(root: Node, seed: Any, keep_all: bool) -> None:
                     x.__class__ is array and y.__class__ is array and x.dtype is y.dtype and x.shape == y.shape
                 ):
                     if a.op is not CONSTANT:
-                        c = g * y
-                        a.grad = c if a.grad is None else a.grad + c
+                        had = a.grad
+                        a.grad = g * y if had is None else had + g * y
                     if b.op is not CONSTANT:
-                        c = g * x
-                        b.grad = c if b.grad is None else b.grad + c
+                        had = b.grad
+                        b.grad = g * x if had is None else had + g * x
                     continue
             elif along is SUM and g.__class__ is float:
                 if a.op is not CONSTANT:
-                    a.grad = g if a.grad is None else a.grad + g
+                    had = a.grad
+                    a.grad = g if had is None else had + g
                 if b.op is not CONSTANT:
-                    b.grad = g if b.grad is None else b.grad + g
+                    had = b.grad
+                    b.grad = g if had is None else had + g
                 continue
             c = d = None
             try:
@@ -198,11 +200,13 @@ def _contribute(node: Node, g: Any, xs: list[Any], out: Any, keep_all: bool, own
     if op.add_piece is not None and _add_piece(node, g, node._a.grad, own):
         return
     parents = node.parents
-    wanted = [i for i, parent in enumerate(parents) if parent.op is not CONSTANT and op.has_rule(i)]
+    wanted = [i for i, parent in enumerate(parents) if parent.op is not CONSTANT and (op.variadic or op.has_rule(i))]
     for i, c in zip(wanted, op.pull_each(wanted, g, out, xs, node.params), strict=True):
         parent = parents[i]
         if c is not None:
-            total = _settle(c, op, parent.data, g, keep_all or parent.op is LEAF)
+            total = c
+            if c.__class__ is not float or xs[i].__class__ is not float:
+                total = _settle(c, op, parent.data, g, keep_all or parent.op is LEAF)
             parent.grad = total if parent.grad is None else parent.grad + total
 
 
@@ -341,12 +345,8 @@ def as_recorded(node: Node) -> list[Any]:
     """The operands as a rule gets them whose own work is recorded: constants as plain data."""
     capture = current_mode().capture
     if capture is not None:  # an array from outside is read anew at each run, in the backward pass too
-        return [parent.data if _is_number(parent) else parent for parent in node.parents]
+        return [x.data if x.op is CONSTANT and x.data.__class__ in (float, int) else x for x in node.parents]
     return [parent.data if parent.op is CONSTANT else parent for parent in node.parents]
-
-
-def _is_number(node: Node) -> bool:
-    return node.op is CONSTANT and node.data.__class__ in (float, int)
 
 
 def at_data(node: Node, rules: Callable[[Any, list[Any], Callable[[Any], Any]], list[Any]]) -> list[Any]:

@@ -6,7 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_edu.errors import ArgumentError, DataError, ShapeError
-from tinygrad_edu.nn.losses.common import REDUCTIONS, class_labels, joined, labels_of, like, paired, reduced, refuse
+from tinygrad_edu.nn.losses.common import (
+    REDUCTIONS,
+    class_labels,
+    joined,
+    labels_of,
+    like,
+    paired,
+    reduced,
+    refuse,
+    shape_of,
+)  # fmt: skip
 from tinygrad_edu.op import Node
 from tinygrad_edu.ops.activation import log_softmax, softplus
 from tinygrad_edu.ops.questions import holds
@@ -107,7 +117,7 @@ def softmax_cross_entropy(
         raise ArgumentError(f"{name}: label_smoothing must lie in [0, 1], got {label_smoothing!r}")
     logits = joined(logits)
     log_p = log_softmax(logits)
-    shape = np.shape(logits)
+    shape = shape_of(logits)
     weights = _class_weights(name, weight, shape, logits)
     if not shape or np.shape(labels) != shape:
         return _chosen(name, log_p, labels, weights, ignore_index, reduction, label_smoothing)
@@ -272,7 +282,7 @@ def _chosen(
     smoothing: float = 0.0,
 ) -> Any:
     """Minus the log-probabilities of integer labels, weighted by the weights of their classes."""
-    shape = np.shape(log_p)
+    shape = shape_of(log_p)
     labels = class_labels(name, labels, shape, ignored)
     classes = shape[-1]
     kept = labels != ignored

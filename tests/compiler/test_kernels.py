@@ -38,6 +38,10 @@ SHAPES = [
     ("other axes", lambda x, r, c: np.reshape(np.exp(x), (2, 2, 6)) * c),
     ("turned", lambda x, r, c: np.exp(x.T * 2.0) + np.exp(x.T)),
     ("numbers only", lambda x, r, c: np.sum(x) / (1.0 + np.sum(c) * np.sum(c)) + np.sum(r)),
+    ("slow functions of one another", lambda x, r, c: np.tanh(np.exp(np.tanh(x * r) * c) - 1.0) * x),
+    ("in rows", lambda x, r, c: np.tanh(np.exp(x - np.max(x, axis=1, keepdims=True)) * r) * np.tanh(np.exp(c))),
+    ("where some of a row", lambda x, r, c: np.where(np.any(x > 1.0, axis=1, keepdims=True), x * r, c)),
+    ("where all of them", lambda x, r, c: np.where(np.all(x * r > -99.0), x * r, c)),
     ("the diagonal twice", lambda x, r, c: (x[:, :4] * c[:4] + np.reshape(c[:4], (4, 1))) * 2.0),
 ]
 

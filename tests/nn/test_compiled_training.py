@@ -1,10 +1,12 @@
 """Training by plans: parameters, state and history are those of training one operation after the other, to rounding."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from tinygrad_edu import nn
-from tinygrad_edu.compiler import training
+from tinygrad_edu.compiler import update as updates
 from tinygrad_edu.errors import CompileError, DataError, GradientError
 from tinygrad_edu.nn.data import moons
 from tinygrad_edu.nn.step import CompiledStep
@@ -172,7 +174,7 @@ def test_several_outputs_and_arrays_pass_through_a_step():
 def test_an_update_done_in_pieces_or_by_one_kernel_is_the_update(monkeypatch, jit, pieces):
     if jit:
         pytest.importorskip("numba")
-    monkeypatch.setattr(training, "PIECE", 10)
+    monkeypatch.setattr(updates, "PIECE", 10)
     plain, compiled = network(), network()
     slow, quick = (nn.Adam(model.parameters(), lr=0.1, weight_decay=0.1) for model in (plain, compiled))
     step = CompiledStep(lambda x, labels: nn.softmax_cross_entropy(compiled(x), labels), quick, jit=jit)
@@ -199,3 +201,40 @@ def test_a_label_that_is_left_out_is_seen_by_a_plan_that_was_recorded_without_on
         step(x, np.array([0, 1, 2, 3]))
     with pytest.raises(DataError, match=r"labels\[0\] is -1"):
         step(x, np.array([-1, 1, 2, 0]))
+
+
+@pytest.mark.parametrize("optimizer", [partial(nn.SGD, lr=0.1, momentum=0.9), partial(nn.Adam, lr=0.02)])
+def test_a_parameter_may_go_without_a_gradient_for_a_step(optimizer):
+    class Spare(nn.Callback):
+        def on_backward_end(self, state):
+            if state.batch % 3 == 0:
+                state.model.parameters()[0].grad = None
+
+    runs = {}
+    for compile in (False, True):
+        runs[compile] = network()
+        nn.fit(
+            runs[compile], batches(1)[0], "softmax_cross_entropy", optimizer(runs[compile].parameters()), epochs=4,
+            batch_size=2, rng=0, progress=False, compile=compile, callbacks=[Spare()],
+        )  # fmt: skip
+    assert_alike(runs[True], runs[False], rtol=1e-7)
+
+
+def test_a_model_that_draws_by_itself_trains_as_ever_when_it_cannot_be_recorded():
+    class Noisy(nn.Module):
+        def __init__(self):
+            self.dense = nn.Dense(2, 2, rng=0)
+            self.rng = np.random.default_rng(1)
+
+        def forward(self, x):
+            return self.dense(x + self.rng.normal(size=2))
+
+    runs = {}
+    for compile in (False, None):
+        model = runs[compile] = Noisy()
+        history = nn.fit(
+            model, moons(60, rng=0), "softmax_cross_entropy", nn.SGD(model.parameters(), lr=0.1), epochs=3, rng=0,
+            progress=False, compile=compile,
+        )  # fmt: skip
+    assert "random generator" in history.compiled
+    assert_alike(runs[None], runs[False], rtol=0)

@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_edu.compiler.emit import METHODS, is_scalar, view_of, writer_of
 from tinygrad_edu.compiler.kernels import Fused, Whole, call_lines, chosen, fuse, may_overwrite, whole
 from tinygrad_edu.compiler.memory import Arena
+from tinygrad_edu.compiler.pairs import paired
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.kinds import Elementwise
 
@@ -64,7 +65,9 @@ class Code:
         like: "Code | None" = None,
         jit: bool = False,
     ) -> None:
-        self.parts = fused_parts(parts) if jit else parts
+        self.parts = fused_parts(parts) if jit else [
+            Part(part.name, part.inputs, paired(part.steps), part.outputs) for part in parts
+        ]
         self.kernels: dict[str, str] = {}
         self.held = held or {}
         self.into = into or {}
@@ -268,13 +271,16 @@ class Code:
         if look is not None:
             return self._look(step, look)
         xs = [self.name(var) for var in step.operands]
-        out = self.name(step.out)
+        outs = [self.name(var) for var in step.outs]
         writer = writer_of(step)
         if writer is None:
-            return [f"{out} = {self.bind(call_of(step), step.op.name)}({', '.join(xs)})"]
-        dtype = self.bind(step.out.dtype, "dtype")
-        made = [] if step.out in self.static else [f"{out} = empty({step.out.shape}, {dtype})"]
-        return [*made, *writer.lines(step, self.bind, xs, out)]
+            return [f"{outs[0]} = {self.bind(call_of(step), step.op.name)}({', '.join(xs)})"]
+        made = [
+            f"{out} = empty({var.shape}, {self.bind(var.dtype, 'dtype')})"
+            for out, var in zip(outs, step.outs, strict=True)
+            if var not in self.static
+        ]
+        return [*made, *writer.lines(step, self.bind, xs, ", ".join(outs))]
 
     def _look(self, step: Step, look: Callable[[Any], Any]) -> list[str]:
         x = step.operands[0]
@@ -381,6 +387,6 @@ def fused_parts(parts: Sequence[Part]) -> list[Part]:
     found = []
     for part in parts:
         wanted = given | {var for other in parts if other is not part for step in other.steps for var in step.operands}
-        made = fuse(whole(chosen(part.steps, wanted, steps)), wanted, steps)
+        made = fuse(whole(chosen(part.steps, wanted, steps), wanted), wanted, steps)
         found.append(Part(part.name, part.inputs, made, part.outputs))
     return found

@@ -78,6 +78,8 @@ def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS, 
 class Compiled:
     """What `compile` gives back: call it as the function itself."""
 
+    read_by_calls = "f"  # all that another recording depends on
+
     def __init__(
         self, f: Callable[..., Any], verify: bool = False, plans: int = PLANS, jit: bool | None = None
     ) -> None:

@@ -124,7 +124,7 @@ def _copied(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
 
 
 def _into(function: Callable[..., Any], name: str, fits: Callable[[Step], bool] = lambda step: True) -> Writer:
-    """A function that takes where its result goes as its last argument."""
+    """A function that takes where its result goes (or its results) as its last argument."""
 
     def lines(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
         return [f"{bind(function, name)}({', '.join(xs)}, {out})"]
@@ -133,7 +133,7 @@ def _into(function: Callable[..., Any], name: str, fits: Callable[[Step], bool] 
 
 
 def _is_large(step: Step) -> bool:
-    return step.out.dtype == np.float32 and step.out.size >= gaussian.LARGE
+    return gaussian.is_large(step.out.size, step.out.dtype)
 
 
 def _scatter_at(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
@@ -203,6 +203,7 @@ WRITERS: dict[str, Writer] = {
     "ndtr": Writer(_copied, lambda step: step.operands[0].dtype == step.out.dtype),
     "gelu": _into(gaussian.gelu, "gelu", _is_large),
     "gelu_slope": _into(gaussian.gelu_slope, "gelu_slope", _is_large),
+    "gelu_and_slope": _into(gaussian.gelu_and_slope, "gelu_and_slope"),
     "dot_product_attention": _into(attention.forward, "attention"),
     "dot_product_attention_gradient": _into(attention.gradient, "attention_gradient"),
     "standard_uniform": _draw("random"),

@@ -169,6 +169,8 @@ class Environment:
             return (thing.__func__,)
         if isinstance(thing, type):
             return self._classes(thing)
+        if hasattr(type(thing), "read_by_calls"):  # a compiled function
+            return self._note(lambda: [getattr(thing, thing.read_by_calls)], "a compiled function")
         if getattr(type(thing), "unread_by_calls", False) or type(thing).__module__ == "numpy":
             return ()
         found = self._classes(type(thing))

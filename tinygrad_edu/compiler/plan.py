@@ -65,6 +65,9 @@ class Plan:
         self._packed = [(i, s, v.shape) for i, (v, s) in enumerate(pairs) if isinstance(s, Packed)]
         self._held: list[Any] = []
         self._moves = 0
+        wrt = [recording.sources[i] for i in recording.wrt]
+        outside_alone = all(int not in map(type, s.members if isinstance(s, Packed) else [s]) for s in wrt)
+        self._roots = self._parents(()) if outside_alone else None  # the same at each run
 
     def feeds(self, leaves: Sequence[Any]) -> list[Any]:
         """The inputs of the program: arguments, and what lies outside, as it is now."""
@@ -108,7 +111,7 @@ class Plan:
             buffer.data[...] = new_data
         parents: tuple[Node, ...] = ()
         if recording.gradients:
-            parents = self._parents(leaves)
+            parents = self._parents(leaves) if self._roots is None else self._roots
         run = Run(self, runner, parents)
         floats = recording.floats
         values = [self._value(i, float(x) if i in floats else x, run, parents) for i, x in enumerate(outputs[:n])]

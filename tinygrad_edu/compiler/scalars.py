@@ -8,8 +8,10 @@ import numpy as np
 from tinygrad_edu.compiler.code import Code, Part, parts_of
 from tinygrad_edu.compiler.hidden import FlatNumbers
 from tinygrad_edu.compiler.kernels import Warmth
-from tinygrad_edu.compiler.program import Program
+from tinygrad_edu.compiler.kernels.straight import Straight
+from tinygrad_edu.compiler.program import Program, Var
 from tinygrad_edu.compiler.record import Packed, Place, Recording
+from tinygrad_edu.compiler.taped import tape_of
 from tinygrad_edu.errors import CompileError
 from tinygrad_edu.op import Node
 from tinygrad_edu.transforms.trees import map_leaves
@@ -29,9 +31,7 @@ class NumberGradients:
         As for `compile`.
     """
 
-    def __init__(
-        self, recording: Recording, flat: FlatNumbers, parameters: Sequence[Any], jit: bool | None
-    ) -> None:
+    def __init__(self, recording: Recording, flat: FlatNumbers, parameters: Sequence[Any], jit: bool | None) -> None:
         self.recording = recording
         self.scalar: Recording | None = None
         self.first: Program | None = None
@@ -54,8 +54,17 @@ class NumberGradients:
         steps = [*forward.steps, *backward.steps]
         joined = Part("gradients", forward.inputs, steps, [*forward.outputs, *backward.outputs])
         self.warmth = Warmth(jit)
-        self.write: Callable[[bool], Code] = lambda jit: Code([joined], held, into, jit=jit)
+        self.write: Callable[[bool], Code | Straight] = lambda jit: self._written(joined, held, into, jit)
         self.code = self.write(self.warmth.jit)
+
+    def _written(self, part: Part, held: dict[Var, Any], into: dict[Var, Any], jit: bool) -> Code | Straight:
+        """The code of the steps: one kernel where that can be, else a line for each."""
+        if jit and not self.sources and len(self.recording.floats) == self.recording.count:
+            try:
+                return Straight(part.name, part.steps, part.outputs, held, into)
+            except LookupError:  # it is none that such a kernel is made for
+                pass
+        return Code([part], held, into, jit=jit)
 
     def run(self, leaves: Sequence[Any]) -> Any:
         """The results; each parameter has its gradient."""
@@ -74,6 +83,51 @@ class NumberGradients:
         if result.__class__ is Place:
             return found[result.output]
         return map_leaves(lambda _, x: found[x.output] if isinstance(x, Place) else x, result, "result")
+
+
+class TapedGradients:
+    """As `NumberGradients`, of scalars that cannot be lifted: they run as a tape.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of the forward pass alone; see `can_be_taped`.
+    flat : FlatNumbers
+    parameters : sequence of Value
+    jit : bool, optional
+        As for `compile`.
+    """
+
+    def __init__(self, recording: Recording, flat: FlatNumbers, parameters: Sequence[Any], jit: bool | None) -> None:
+        self.recording = self.scalar = recording
+        self.first: Program | None = None
+        self.looked = False
+        self.flat = flat
+        known = {id(p): i for i, p in enumerate(flat.parameters)}
+        self.unused = [p for p in parameters if id(p) not in known]
+        at = {id(source): i for i, source in enumerate(recording.sources)}
+        self.order = [at[id(p)] for p in flat.parameters]
+        self.others = [(i, s) for i, s in enumerate(recording.sources) if id(s) not in known]
+        self.warmth = Warmth(jit)
+        self.tape, _ = tape_of(recording.program, self.warmth.jit)
+
+    def run(self, leaves: Sequence[Any]) -> Any:
+        """The loss; each parameter has its gradient."""
+        if self.warmth.rises():
+            self.tape, _ = tape_of(self.recording.program, True)
+        inputs = [0.0] * len(self.recording.sources)
+        for i, number in zip(self.order, self.flat.data.tolist(), strict=True):
+            inputs[i] = number
+        for i, source in self.others:
+            inputs[i] = _read(source, leaves)
+        found = self.tape.forward(inputs)
+        gradients = self.tape.backward()
+        self.flat.grad[:] = [gradients[i] for i in self.order]
+        self.flat.spread()
+        for parameter in self.unused:
+            parameter.grad = None
+        result = self.recording.result
+        return map_leaves(lambda _, x: found if isinstance(x, Place) else x, result, "result")
 
 
 class Feeds:
@@ -109,16 +163,18 @@ def _read(source: Any, leaves: Sequence[Any]) -> Any:
 
 
 def used_parameters(recording: Recording, parameters: Sequence[Any]) -> list[Any]:
-    """The scalar parameters that a lifted recording is differentiated by, in the order in which it has them.
+    """The scalar parameters that a recording is differentiated by, in the order in which it has them.
 
     Raises
     ------
     CompileError
-        If the loss depends on none, or on Values that are no scalars as well.
+        If the loss depends on none.
     """
-    sources = [recording.sources[i] for i in recording.wrt]
-    packed = [source for source in sources if isinstance(source, Packed)]
-    if 0 not in recording.gradients or not packed:
-        raise CompileError("the loss depends on no parameter")
     known = {id(p) for p in parameters}
-    return [packed[0].members[k] for k in packed[0].varied if id(packed[0].members[k]) in known]
+    varied = [recording.sources[i] for i in recording.wrt]
+    for packed in [source for source in varied if isinstance(source, Packed)]:
+        varied = [packed.members[k] for k in packed.varied]
+    used = [source for source in varied if id(source) in known]
+    if not used or (recording.differentiated and 0 not in recording.gradients):
+        raise CompileError("the loss depends on no parameter")
+    return used

@@ -1,6 +1,14 @@
-"""Scalar programs that cannot be lifted run as a tape: operations and the slots of their operands, in one loop."""
+"""Scalar programs that cannot be lifted run as a tape: operations and the slots of their operands.
+
+Steps that wait for none of each other lie side by side, those of the same operation as one run: a loop over a run asks
+nothing, and no number in it waits for the one before.
+"""
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import add as plus
+from operator import itemgetter
+from operator import mul as times
 from typing import Any
 
 import numpy as np
@@ -12,6 +20,7 @@ from tinygrad_edu.kinds import Elementwise
 from tinygrad_edu.ops.elementwise import add, multiply
 
 ADD, MULTIPLY = 0, 1  # written out in the loops; every other operation is called
+SHORT = 8  # steps; below, a run of its own takes longer than a loop that asks at each step
 
 
 def fits(program: Program) -> bool:
@@ -25,6 +34,13 @@ def fits(program: Program) -> bool:
 
 class Tape:
     """The forward and backward pass of a scalar program over two flat lists: numbers, and their gradients.
+
+    Attributes
+    ----------
+    code : list of (int, int, int)
+        For each step its operation, by its place in `table`, and the slots of its operands.
+    runs : list of (int, int, int)
+        Of each run the operation, and where in `code` it starts and ends.
 
     Parameters
     ----------
@@ -63,31 +79,54 @@ class Tape:
         self.first = self.inputs + len(self.constants)  # the slot of the first result
         self.table: list[Elementwise] = [add, multiply]
         known = {add: ADD, multiply: MULTIPLY}
-        self.code: list[tuple[int, int, int]] = []
+        level = dict.fromkeys(slots, 0)
+        keys: list[tuple[int, int]] = []
         for step in program.steps:
             op: Any = step.op
             if op not in known:
                 known[op] = len(self.table)
                 self.table.append(op)
-            a, b = step.operands[0], step.operands[-1]
+            level[step.out] = 1 + max(level[step.operands[0]], level[step.operands[-1]])
+            keys.append((level[step.out], known[op]))
+        self.code: list[tuple[int, int, int]] = []
+        for i in sorted(range(len(keys)), key=keys.__getitem__):
+            step = program.steps[i]
             slots[step.out] = self.first + len(self.code)
-            self.code.append((known[op], slots[a], slots[b]))
+            self.code.append((keys[i][1], slots[step.operands[0]], slots[step.operands[-1]]))
+        self.runs: list[tuple[int, int, int]] = []
+        for (_, code), same in groupby(sorted(keys)):
+            start = self.runs[-1][2] if self.runs else 0
+            self.runs.append((code, start, start + sum(1 for _ in same)))
         self.output = slots[program.outputs[0]]
         self.values: list[float] = []
         self._forward = [_forward(op) for op in self.table]
         self._backward = [_backward(op) for op in self.table]
+        self._pieces = self._joined()
+
+    def _joined(self) -> list["_Piece"]:
+        """The runs as pieces; short ones that follow each other are one piece, of mixed operations."""
+        pieces: list[_Piece] = []
+        for short, runs in groupby(self.runs, key=lambda run: run[2] - run[1] < SHORT):
+            for some in [[*runs]] if short else ([run] for run in runs):
+                steps = self.code[some[0][1] : some[-1][2]]
+                pieces.append(_Piece(not short, self.first + some[0][1], steps))
+        return pieces
 
     def forward(self, inputs: Sequence[float]) -> float:
         """The output for these inputs."""
-        v = [*inputs, *self.constants]
+        v = [*map(float, inputs), *self.constants]
         append, table = v.append, self._forward
-        for code, i, j in self.code:
-            if code == ADD:
-                append(v[i] + v[j])
-            elif code == MULTIPLY:
-                append(v[i] * v[j])
-            else:
-                append(table[code](v[i], v[j]))
+        for piece in self._pieces:
+            if piece.read_a is not None and piece.read_b is not None:
+                v += map(table[piece.code], piece.read_a(v), piece.read_b(v))
+                continue
+            for code, i, j in piece.steps:
+                if code == ADD:
+                    append(v[i] + v[j])
+                elif code == MULTIPLY:
+                    append(v[i] * v[j])
+                else:
+                    append(table[code](v[i], v[j]))
         self.values = v
         return v[self.output]
 
@@ -96,26 +135,53 @@ class Tape:
         v, table = self.values, self._backward
         g = [0.0] * len(v)
         g[self.output] = seed
-        k = len(v)
-        for code, i, j in reversed(self.code):
-            k -= 1
-            up = g[k]
-            if code == ADD:
-                g[i] += up
-                g[j] += up
-            elif code == MULTIPLY:
-                x, y = v[i], v[j]
-                g[i] += up * y
-                g[j] += up * x
-            else:
-                c, d = table[code](up, v[k], v[i], v[j])
-                g[i] += c
-                if d is not None:
-                    g[j] += d
+        for piece in reversed(self._pieces):
+            if piece.read_a is not None and piece.read_b is not None and piece.code in (ADD, MULTIPLY):
+                up = g[piece.start : piece.stop]
+                if piece.code == ADD:
+                    for i, j, u in zip(piece.a, piece.b, up, strict=True):
+                        g[i] += u
+                        g[j] += u
+                else:
+                    for i, j, u, x, y in zip(piece.a, piece.b, up, piece.read_a(v), piece.read_b(v), strict=True):
+                        g[i] += u * y
+                        g[j] += u * x
+                continue
+            k = piece.stop
+            for code, i, j in reversed(piece.steps):
+                k -= 1
+                up = g[k]
+                if code == ADD:
+                    g[i] += up
+                    g[j] += up
+                elif code == MULTIPLY:
+                    x, y = v[i], v[j]
+                    g[i] += up * y
+                    g[j] += up * x
+                else:
+                    c, d = table[code](up, v[k], v[i], v[j])
+                    g[i] += c
+                    if d is not None:
+                        g[j] += d
         return g[: self.inputs]
 
 
+class _Piece:
+    """Some steps of a tape: a run of one operation, or (then `read_a` and `read_b` are None) any."""
+
+    __slots__ = ("a", "b", "code", "read_a", "read_b", "start", "steps", "stop")
+
+    def __init__(self, is_run: bool, start: int, steps: list[tuple[int, int, int]]) -> None:
+        self.code, self.steps = steps[0][0], steps
+        self.start, self.stop = start, start + len(steps)
+        self.a, self.b = [i for _, i, _ in steps], [j for _, _, j in steps]
+        self.read_a = itemgetter(*self.a) if is_run else None
+        self.read_b = itemgetter(*self.b) if is_run else None
+
+
 def _forward(op: Elementwise) -> Callable[[float, float], float]:
+    if op is add or op is multiply:
+        return plus if op is add else times
     if op.arity == 1:
         scalar, at_floats = op.scalar, op.at_floats
 

@@ -12,12 +12,12 @@ from tinygrad_edu.compiler.tape import Tape, fits
 FEWEST = 1_000  # steps; below, generated code is as fast
 
 
-def can_be_taped(made: Recording) -> bool:
-    """Whether a recording of a forward pass can run as a tape, and gains by it."""
+def can_be_taped(made: Recording, fewest: int = FEWEST) -> bool:
+    """Whether a recording of a forward pass can run as a tape, and has so many steps that it gains by it."""
     return (
         not made.differentiated
         and not (made.written or made.guards or made.generators)
-        and len(made.program.steps) >= FEWEST
+        and len(made.program.steps) >= fewest
         and bool(made.wrt)
         and fits(made.program)
     )
@@ -28,7 +28,7 @@ def taped(made: Recording) -> Recording:
     return dataclasses.replace(made, gradients={0: list(range(len(made.wrt)))}, taped=True)
 
 
-def _tape_of(program: Program, jit: bool) -> tuple[Tape, str]:
+def tape_of(program: Program, jit: bool) -> tuple[Tape, str]:
     """The tape, and who runs its loops."""
     if not jit:
         return Tape(program), "Python"
@@ -53,8 +53,9 @@ class TapeRunner:
     def __init__(self, recording: Recording, home: list[Any], jit: bool) -> None:
         self.recording = recording
         self.home = home
-        self.tape, self.by = _tape_of(recording.program, jit)
+        self.tape, self.by = tape_of(recording.program, jit)
         self.code = self
+        self._all = recording.wrt == [*range(self.tape.inputs)]
         self.peak = 16 * (self.tape.first + len(self.tape.code))  # two numbers for each slot
         self.kernels: dict[str, str] = {}
         self.parts: tuple[Any, ...] = ()
@@ -67,9 +68,9 @@ class TapeRunner:
 
     def forward(self, feeds: Sequence[Any]) -> list[float]:
         """The result."""
-        return [self.tape.forward([float(x) for x in feeds])]
+        return [self.tape.forward(feeds)]
 
     def backward(self, result: int, seed: Any) -> list[float]:
         """The gradients of the differentiated inputs."""
         gradients = self.tape.backward(float(seed))
-        return [gradients[i] for i in self.recording.wrt]
+        return gradients if self._all else [gradients[i] for i in self.recording.wrt]

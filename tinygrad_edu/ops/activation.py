@@ -148,12 +148,12 @@ def log_sigmoid(x: Any) -> Any:
 
 def _softmax(x: Any, axis: Any = -1) -> Any:
     e = np.exp(x - _peak(x, axis))
-    return e / np.sum(e, axis=axis, keepdims=True)
+    return e / np.add.reduce(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(x: Any, axis: Any = -1) -> Any:
     shifted = x - _peak(x, axis)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
 
 
 def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -164,8 +164,8 @@ def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def _peak(x: Any, axis: Any) -> Any:
     """The largest entry, as what to subtract; 0 where it is infinite, so that inf - inf never happens."""
-    peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    return np.where(np.isfinite(peak), peak, np.zeros_like(peak))
+    peak = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    return np.where(np.isfinite(peak), peak, 0)
 
 
 def _axes(x: Any, axis: Any) -> Any:
@@ -176,7 +176,7 @@ SOFTMAX_CASES = (case((4,)), case((2, 3)), case((2, 3), axis=0), case((2, 3, 2),
 
 softmax = general(
     "softmax", _softmax,
-    pull=(lambda g, out, x, axis: out * (g - np.sum(g * out, axis=axis, keepdims=True)),),
+    pull=(lambda g, out, x, axis: out * (g - (g * out).sum(axis=axis, keepdims=True)),),
     push=(lambda t, out, x, axis: out * (t - np.sum(t * out, axis=axis, keepdims=True)),),
     reads="s_i (1[i=j] - s_j)", cases=SOFTMAX_CASES,
     doc="""Softmax e^x / sum e^x along an axis (the last, if not told otherwise); stable.""",
@@ -184,7 +184,7 @@ softmax = general(
 
 log_softmax = general(
     "log_softmax", _log_softmax,
-    pull=(lambda g, out, x, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True),),
+    pull=(lambda g, out, x, axis: g - np.exp(out) * g.sum(axis=axis, keepdims=True),),
     push=(lambda t, out, x, axis: t - np.sum(np.exp(out) * t, axis=axis, keepdims=True),),
     reads="1[i=j] - s_j", cases=SOFTMAX_CASES,
     doc="""The logarithm of softmax along an axis; stable where softmax underflows.""",

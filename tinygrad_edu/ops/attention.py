@@ -1,7 +1,7 @@
 """Scaled dot-product attention as one operation: the weights of all heads are never in memory at the same time.
 
-Arrays lie as (batch, length, heads, features). Forward and gradient go through the batch in blocks whose weights stay in
-cache, with keys as the first axis: their maximum and sum are then taken of whole rows.
+Arrays lie as (batch, length, heads, features). Forward and gradient go through the batch in blocks whose weights stay
+in cache, with keys as the first axis: their maximum and sum are then taken of whole rows.
 """
 
 import math
@@ -204,7 +204,7 @@ def _push(tq: Any, tk: Any, tv: Any, q: Any, k: Any, v: Any, allowed: Any) -> An
 
 
 def _curvature(u: Any, g: Any, q: Any, k: Any, v: Any, allowed: Any) -> Any:
-    """The gradients of ``<g, tangent of the result along u>``, packed; by symmetry, the tangent of `gradient` along u."""
+    """The gradients of ``<g, tangent of the result along u>``, packed; also the tangent of `gradient` along u."""
     shapes = np.shape(q), np.shape(k), np.shape(v)
     uq, uk, uv, g, q, k, v = _heads_first(*pieces(u, shapes), g, q, k, v)
     scale = _scale(q)
@@ -278,7 +278,8 @@ register(attended)
 
 attention_gradient = General(
     "dot_product_attention_gradient", lambda g, q, k, v, allowed: gradient(g, q, k, v, allowed),
-    pull=(lambda u, out, g, *xs: _push(*pieces(u, [np.shape(x) for x in xs[:3]]), *xs), *map(_bend_one, range(3)), None),
+    pull=(lambda u, out, g, *xs: _push(*pieces(u, [np.shape(x) for x in xs[:3]]), *xs),
+          *map(_bend_one, range(3)), None),
     push=(lambda t, out, g, *xs: attention_gradient(t, *xs), *map(_bent_one, range(3)), None),
     symbol="attention'", reads=("the tangent", "curvature", "curvature", "curvature", "0"),
     domain=(Interval(), Interval(), Interval(), Interval(), MASK),

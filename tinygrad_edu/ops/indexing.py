@@ -56,8 +56,8 @@ def _getitem(x: Any, index: Any) -> Any:
 
 
 def _scatter(g: Any, index: Any, shape: Any) -> Any:
-    out = np.zeros(shape, dtype=np.result_type(g))
-    index = _as_array(index) if not isinstance(index, tuple) else tuple(_as_array(part) for part in index)
+    out = np.zeros(shape, g.dtype if g.__class__ is np.ndarray else np.result_type(g))
+    index = _as_array(index) if not isinstance(index, tuple) else tuple([_as_array(part) for part in index])
     if _is_unique(index):
         out[index] = g
         return out

@@ -14,7 +14,7 @@ __all__ = [
 
 
 def _forward(x: Any, y: Any) -> Any:
-    if np.ndim(x) > 2 and np.ndim(y) == 2 and x.flags.c_contiguous:  # one large product instead of a stack of small ones
+    if np.ndim(x) > 2 and np.ndim(y) == 2 and x.flags.c_contiguous:  # one large product, not a stack of small ones
         return np.matmul(_flat(x), y).reshape(*x.shape[:-1], y.shape[1])
     return np.matmul(x, y)
 
@@ -72,4 +72,5 @@ matmul = multilinear(
         case((0, 3), (3, 2)),
         case((2, 0), (0, 3)),
     ),
+    doc="""Matrix product of two arrays.""",
 )  # fmt: skip

@@ -79,13 +79,6 @@ def _ndtr(x: float) -> float:
     return 0.5 * math.erfc(-x * SQRT_HALF)
 
 
-_ndtr_through = _through("ndtr", _each(_ndtr))
-
-
-def _ndtr_forward(x: Any) -> Any:
-    return gaussian.cdf(x) if gaussian.fits(x) else _ndtr_through(x)
-
-
 def _gelu_forward(x: Any) -> Any:
     return gaussian.gelu(x) if gaussian.fits(x) else x * ndtr(x)
 
@@ -156,7 +149,7 @@ erfc = elementwise(
 )  # fmt: skip
 
 ndtr = elementwise(
-    "ndtr", _ndtr_forward, scalar=_ndtr,
+    "ndtr", _through("ndtr", _each(_ndtr)), scalar=_ndtr,
     along=(lambda t, out, x: t * (ONE_OVER_SQRT_TAU * np.exp(x * x * -0.5)),),
     symbol="Φ", reads="e^(-x^2 / 2) / sqrt(2 pi)",
     doc="""The distribution function of the standard normal: how likely a draw is below x.""",

@@ -69,54 +69,43 @@ def _changed_after_recording(root: Any) -> Gradients:
     return _once(engines.right)(root)
 
 
+def _called(name: str, node: Any) -> Any:
+    node.name = name
+    return node
+
+
 def _used_twice() -> Any:
     a, b = Value(2.0, name="a"), Value(3.0, name="b")
-    loss = a * b + a
-    loss.name = "L"
-    return loss
+    return _called("L", a * b + a)
 
 
 def _diamond() -> Any:
     x = Value(2.0, name="x")
-    y = x * 3.0
-    y.name = "y"
-    z = np.square(y)
-    z.name = "z"
-    loss = y + z
-    loss.name = "L"
-    return loss
+    y = _called("y", x * 3.0)
+    z = _called("z", np.square(y))
+    return _called("L", y + z)
 
 
 def _square() -> Any:
     a = Value(3.0, name="a")
-    loss = a * a
-    loss.name = "L"
-    return loss
+    return _called("L", a * a)
 
 
 def _one_weight() -> Any:
     w, x = Value(3.0, name="w"), Value(2.0, name="x")
-    loss = w * x
-    loss.name = "L"
-    return loss
+    return _called("L", w * x)
 
 
 def _sum_of_squares() -> Any:
     x = Value(np.array([1.0, 2.0]), name="x")
-    square: Any = np.square(x)
-    square.name = "x²"
-    loss = np.sum(square)
-    loss.name = "L"
-    return loss
+    square = _called("x²", np.square(x))
+    return _called("L", np.sum(square))
 
 
 def _bias() -> Any:
     x, b = Value(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), name="x"), Value(np.array([0.5, -0.5]), name="b")
-    y = x + b
-    y.name = "y"
-    loss = np.sum(np.square(y))
-    loss.name = "L"
-    return loss
+    y = _called("y", x + b)
+    return _called("L", np.sum(np.square(y)))
 
 
 EXHIBITS = (

@@ -83,9 +83,7 @@ def plot_activation(
         axes.set_ylim(max(-2.0, min(y.min(), slope.min()) - 0.1), min(3.0, max(y.max(), slope.max()) + 0.1))
         axes.grid(alpha=0.3)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    if title:
-        figure.suptitle(clean(title, 100))
-    return saved(figure, path, overwrite)
+    return saved(figure, path, overwrite, title)
 
 
 def _curve(

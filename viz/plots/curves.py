@@ -66,9 +66,7 @@ def plot_history(history: Any, path: str | Path | None = None, *, title: str = "
                 label="validation" if validation else "training",
             )
         _label_history(axes, quantity)
-    if title:
-        figure.suptitle(clean(title, 100))
-    return saved(figure, path, overwrite)
+    return saved(figure, path, overwrite, title)
 
 
 def _curves(history: Any) -> dict[str, list[float]]:

@@ -73,9 +73,7 @@ def plot_feature_maps(
         axes.set(xticks=[], yticks=[])
         axes.set_title(clean(name), fontsize=9)
     figure.colorbar(shown, ax=figure.axes, shrink=0.8)
-    if title:
-        figure.suptitle(clean(title, 100))
-    return saved(figure, path, overwrite)
+    return saved(figure, path, overwrite, title)
 
 
 def _pictures(maps: Any) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError, optional_import
 from tinygrad_edu.files import check_free, write_whole
+from tinygrad_edu.viz.text import clean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,8 +92,10 @@ def plain(x: Any) -> Any:
     return np.asarray(x if isinstance(x, np.ndarray) else getattr(x, "data", x), dtype=float)
 
 
-def saved(figure: "Figure", path: str | Path | None, overwrite: bool) -> "Figure":
-    """The figure, saved first if there is a path."""
+def saved(figure: "Figure", path: str | Path | None, overwrite: bool, title: str = "") -> "Figure":
+    """The figure, with a title above it all, if there is one; saved first if there is a path."""
+    if title:
+        figure.suptitle(clean(title, 100))
     if path is not None:
         save_figure(figure, path, overwrite)
     return figure

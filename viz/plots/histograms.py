@@ -105,9 +105,7 @@ def plot_histograms(
         if lost:
             share = lost / (lost + everything.size)
             axes.text(0.02, 0.96, f"{share:.1%} not finite", transform=axes.transAxes, va="top", color=COLOURS[1])
-    if title:
-        figure.suptitle(clean(title, 100))
-    return saved(figure, path, overwrite)
+    return saved(figure, path, overwrite, title)
 
 
 def _edges(at: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ import numpy as np
 
 from tinygrad_edu.errors import ArgumentError, ShapeError, optional_import
 from tinygrad_edu.viz.plots.figures import new_figure, plain, saved, shades
-from tinygrad_edu.viz.text import clean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,9 +74,7 @@ def plot_kernels(
     if channels > 1:
         axes.set(xlabel=f"kernel 0 to {kernels - 1}", ylabel=f"channel in, 0 to {channels - 1}")
     figure.colorbar(shown, ax=axes, label="weight", shrink=0.8)
-    if title:
-        figure.suptitle(clean(title, 100))
-    return saved(figure, path, overwrite)
+    return saved(figure, path, overwrite, title)
 
 
 def _weight(layer: Any) -> Any:

@@ -88,9 +88,7 @@ def plot_curves(
         axes.grid(alpha=0.3)
         if len(panel) > 1:
             axes.legend()
-    if nested and title:
-        figure.suptitle(clean(title, 100))
-    return saved(figure, path, overwrite)
+    return saved(figure, path, overwrite, title if nested else "")
 
 
 def _scale_axes(axes: "Axes", log: str) -> None:

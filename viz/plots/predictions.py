@@ -81,9 +81,7 @@ def plot_predictions(
         axes.set_title(f"✓ {what}" if right else f"✗ {what}, not {truth}", color=colour, fontsize=9)
         for side in axes.spines.values():
             side.set(color=colour, linewidth=1.0 if right else 2.6, linestyle="-" if right else "--")
-    if title:
-        figure.suptitle(clean(title, 100))
-    return saved(figure, path, overwrite)
+    return saved(figure, path, overwrite, title)
 
 
 def _images(images: Any) -> np.ndarray:

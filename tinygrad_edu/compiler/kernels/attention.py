@@ -1,8 +1,8 @@
 """Kernels of attention: one sequence and one head at a time, in cache from its scores to its result, or gradients.
 
-Scores lie with keys as rows and queries side by side, so that maxima, exponentials and sums over keys are whole vectors.
-Shares are left as they come, ``e^(score - peak)``; what they are divided by goes into the result, and into the gradient.
-Where each query sees what came before it, what it does not see is not computed (but for the rest of its tile).
+Scores lie with keys as rows and queries side by side: maxima, exponentials and sums over keys are whole vectors. Shares
+are left as they come, ``e^(score - peak)``; what they are divided by goes into the result, and into the gradient. Where
+each query sees what came before it, what it does not see is not computed (but for the rest of its tile).
 """
 
 import math
@@ -98,7 +98,8 @@ class Sizes:
             f"for j in range(0, {last}, {self.rows}):",
             f"    for p in range(0, {across}, {self.lanes}):",
             f"        slim({c}.ctypes.data + {size} * (j * {across} + p),"
-            f" {a}.ctypes.data + {size} * (j * {self.broad} + {start}), {b}.ctypes.data + {size} * ({start} * {across} + p),"
+            f" {a}.ctypes.data + {size} * (j * {self.broad} + {start}),"
+            f" {b}.ctypes.data + {size} * ({start} * {across} + p),"
             f" 1, 0, 0, {self.n} - {start}, 1, {across}, {self.broad}, {across}, 0)",
         ]
 
@@ -165,8 +166,10 @@ def _forward(step: Step) -> Kernel | None:
     z = _sizes(step, q, k, v, allowed)
     if z is None:
         return None
-    rooms = _Rooms(z, s=(z.high, z.broad), queries=(z.d, z.broad), keys=(z.high, z.across(z.d)),
-                   values=(z.high, z.across(z.e)), found=(z.broad, z.across(z.e)), peak=(z.broad,), inverse=(z.broad,))  # fmt: skip
+    rooms = _Rooms(
+        z, s=(z.high, z.broad), queries=(z.d, z.broad), keys=(z.high, z.across(z.d)), values=(z.high, z.across(z.e)),
+        found=(z.broad, z.across(z.e)), peak=(z.broad,), inverse=(z.broad,),
+    )  # fmt: skip
     do = [
         *_copied("keys", "x1", z.m, z.d),
         *_copied("values", "x2", z.m, z.e),
@@ -184,7 +187,7 @@ def _forward(step: Step) -> Kernel | None:
 
 
 def _gradient(step: Step) -> Kernel | None:
-    g, q, k, v, allowed = step.operands
+    q, k, v, allowed = step.operands[1:]
     z = _sizes(step, q, k, v, allowed)
     if z is None:
         return None

@@ -175,9 +175,7 @@ class _Choices:
     def _asked(self, question: np.ufunc, x: Var, number: int) -> Var:
         assert x.dtype is not None
         data = x.dtype.type(number)
-        return self._add(
-            QUESTIONS[question], (x, Var("constant", (), x.dtype, data)), {}, Var("result", x.shape, BOOL)
-        )
+        return self._add(QUESTIONS[question], (x, Var("constant", (), x.dtype, data)), {}, Var("result", x.shape, BOOL))
 
     def _both(self, question: np.ufunc, x: Var, y: Var) -> Var:
         return self._add(QUESTIONS[question], (x, y), {}, Var("result", x.shape, BOOL))

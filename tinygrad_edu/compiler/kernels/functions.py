@@ -69,7 +69,7 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
 
     @compiled
     def exp(x: Any) -> Any:
-        gone = x < low  # not clamped: what is hidden from a softmax would be products below the normal range, which are slow
+        gone = x < low  # what is hidden from a softmax: its products would be below the normal range, which is slow
         k, p = split(zero if gone else x)
         half = k >> i(1)  # 2^k may be out of range where the result is not
         return zero if gone else (p + one) * power_of_two(half) * power_of_two(i(k - half))
@@ -120,39 +120,62 @@ exp_float64, expm1_float64, tanh_float64, log_float64, log1p_float64 = _function
 )
 
 
-# As in `ops.gaussian`, where the source of the formula stands.
-CDF = tuple(np.float32(c) for c in gaussian.POLYNOMIAL)
-SHRINK, DENSITY = np.float32(gaussian.SHRINK), np.float32(gaussian.DENSITY)
-HALF, ONE = np.float32(0.5), np.float32(1.0)
+# Press and others, Numerical Recipes, 6.2: the complementary error function to 1.2e-7 of itself, as t e^P(t).
+ERFC = tuple(
+    np.float32(c)
+    for c in (
+        0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368,
+        -1.26551223,
+    )
+)  # fmt: skip
+HALF, ONE, ROOT = np.float32(0.5), np.float32(1.0), np.float32(math.sqrt(0.5))
 
 
 @compiled
 def ndtr_float32(x: Any) -> Any:
-    """The normal distribution function; its exponential is that of the density, so both need it once."""
-    t = ONE / (ONE + SHRINK * abs(x))
-    p = CDF[0]
-    for c in CDF[1:]:
+    """The normal distribution function."""
+    z = abs(x) * ROOT
+    t = ONE / (ONE + HALF * z)
+    p = ERFC[0]
+    for c in ERFC[1:]:
         p = p * t + c
-    below = p * t * exp_float32(x * x * -HALF)
+    below = HALF * t * exp_float32(p - z * z)
     return ONE - below if x > np.float32(0.0) else below
-
-
-@compiled
-def gelu_float32(x: Any) -> Any:
-    """x times the normal distribution function."""
-    return x * ndtr_float32(x)
-
-
-@compiled
-def gelu_slope_float32(x: Any) -> Any:
-    """Its derivative."""
-    return ndtr_float32(x) + x * (DENSITY * exp_float32(x * x * -HALF))
 
 
 @compiled
 def ndtr_float64(x: Any) -> Any:
     """The normal distribution function."""
     return 0.5 * math.erfc(-x * math.sqrt(0.5))
+
+
+# Both as in `ops.gaussian`, where the source of the formula stands. In one kernel they share their exponential.
+POLYNOMIAL = tuple(np.float32(c) for c in gaussian.POLYNOMIAL)
+SHIFT, FAR, DENSITY = np.float32(gaussian.SHIFT), np.float32(gaussian.FAR), np.float32(gaussian.DENSITY)
+
+
+@compiled
+def below_float32(a: Any) -> Any:
+    """The normal distribution function at -a."""
+    t = ONE / (a + SHIFT)
+    p = POLYNOMIAL[0]
+    for c in POLYNOMIAL[1:]:
+        p = p * t + c
+    return p * t * exp_float32(a * a * -HALF)
+
+
+@compiled
+def gelu_float32(x: Any) -> Any:
+    """Gelu."""
+    a = FAR if abs(x) > FAR else abs(x)
+    return (np.float32(0.0) if x < np.float32(0.0) else x) - a * below_float32(a)
+
+
+@compiled
+def gelu_slope_float32(x: Any) -> Any:
+    """Its derivative."""
+    a = FAR if abs(x) > FAR else abs(x)
+    return HALF + np.float32(np.copysign(HALF - below_float32(a) + a * (DENSITY * exp_float32(a * a * -HALF)), x))
 
 
 def _plus(x: Any, y: Any) -> Any:

@@ -1,21 +1,22 @@
 """Which operations have a kernel of their own.
 
 `MAKERS` says for an operation how its kernel is written for the shapes, types and parameters of a step. What has no
-maker, and steps that a maker declines (None), run as their operations.
+maker, and steps that a maker declines (None), run as their operations. What goes image by image is in `groups`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from tinygrad_edu.compiler.kernels import attention, convolution, pooling
+from tinygrad_edu.compiler.kernels import attention, scatter
+from tinygrad_edu.compiler.kernels.groups import grouped
 from tinygrad_edu.compiler.kernels.whole import Kernel, step_of
-from tinygrad_edu.compiler.program import Step
+from tinygrad_edu.compiler.program import Step, Var
 
-MAKERS: dict[str, Callable[[Step], Kernel | None]] = {**attention.MAKERS, **convolution.MAKERS, **pooling.MAKERS}
+MAKERS: dict[str, Callable[[Step], Kernel | None]] = {**attention.MAKERS, **scatter.MAKERS}
 
 
-def whole(steps: Sequence[Step]) -> list[Step]:
-    """The same steps, with those that have a kernel as steps of it."""
-    return [_whole(step) for step in steps]
+def whole(steps: Sequence[Step], wanted: Collection[Var]) -> list[Step]:
+    """The same steps, with those that have a kernel as steps of it; results that are `wanted` elsewhere stay."""
+    return [_whole(step) for step in grouped(steps, wanted)]
 
 
 def _whole(step: Step) -> Step:

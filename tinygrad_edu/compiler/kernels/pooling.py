@@ -1,12 +1,13 @@
 """Kernels of pooling: each window is looked at once, all its channels in one loop."""
 
-from typing import Any
+import math
 
-from tinygrad_edu.compiler.kernels.whole import Kernel, module
-from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.compiler.kernels.images import FLOATS, PASS, Text, Work
+from tinygrad_edu.compiler.program import Step
 from tinygrad_edu.ops.geometry import Geometry
 
 Lines = list[str]
+LARGEST = 16  # places of a window
 
 
 class _Windows:
@@ -39,71 +40,80 @@ class _Windows:
         return f"0 <= {row} < {self.geometry.size[0]} and 0 <= {column} < {self.geometry.size[1]}"
 
 
-def _max_pool2d(step: Step) -> Kernel:
+def _max_pool2d(step: Step, text: Text) -> None:
     (x,) = step.operands
     windows = _Windows(step.params["geometry"], x.shape[3])
     first, *rest = windows.places
     row, column = windows.at(first)
-    inside = [f"for q in range({windows.c}):", f"    v = x0[n, {row}, {column}, q]"]
+    inside = [f"for q in range({windows.c}):", f"    v = {text.entry(x, f'{row}, {column}, q')}"]
     border = [f"for q in range({windows.c}):", f"    v = {x.dtype}(-np.inf)"]
     for place in rest:
         row, column = windows.at(place)
-        inside += [f"    u = x0[n, {row}, {column}, q]", f"    v = {LARGER}"]
+        inside += [f"    u = {text.entry(x, f'{row}, {column}, q')}", f"    v = {LARGER}"]
     for place in windows.places:
         row, column = windows.at(place)
-        border += [f"    if {windows.there(place)}:", f"        u = x0[n, {row}, {column}, q]", f"        v = {LARGER}"]
-    store = "    o0[n, y, x, q] = v"
-    return _of(step, windows.each([*inside, store], [*border, store]))
+        border += [
+            f"    if {windows.there(place)}:",
+            f"        u = {text.entry(x, f'{row}, {column}, q')}",
+            f"        v = {LARGER}",
+        ]
+    store = f"    {text.entry(step.out, 'y, x, q')} = v"
+    text.each += windows.each([*inside, store], [*border, store])
+    text.flops += PASS * x.size
 
 
 LARGER = "v if v >= u or v != v else u"  # NaN wins
 
 
-def _spread(step: Step) -> Kernel | None:
+def _spread(step: Step, text: Text) -> None:
     """The gradient to the largest entries of each window, shared among equal ones."""
-    x = step.operands[2]
+    g, largest, x = step.operands
     geometry = step.params["geometry"]
     windows = _Windows(geometry, x.shape[3])
-    if len(windows.places) > 16:
-        return None
     apart = geometry.kernel[0] <= geometry.stride[0] and geometry.kernel[1] <= geometry.stride[1]
     covered = apart and geometry.kernel == geometry.stride and geometry.padding == ((0, 0), (0, 0))
     covered = covered and all(s * o == n for s, o, n in zip(geometry.stride, geometry.out, geometry.size, strict=True))
     kind = str(x.dtype)
-    begin = [f"for q in range({windows.c}):", "    v = x1[n, y, x, q]"]
-    share = [f"    g = x0[n, y, x, q] / {kind}(max(1, {' + '.join(f'm{k}' for k in range(len(windows.places)))}))"]
+    begin = [f"for q in range({windows.c}):", f"    v = {text.entry(largest, 'y, x, q')}"]
+    after: Lines = []
+    equal = " + ".join(f"m{k}" for k in range(len(windows.places)))
+    share = [f"    g = {text.entry(g, 'y, x, q')} / {kind}(max(1, {equal}))"]
+    if step.params.get("positive"):  # of a ReLU's results
+        share.append(f"    g *= {kind}(v > 0)")
+    if step.params.get("total") is not None:
+        total, one = text.total(step.params["total"]), text.room((windows.c,), x.dtype)
+        text.each.append(f"{one}[part] = 0")
+        share.append(f"    {one}[part, q] += g * {kind}({equal})")
+        after = [f"{total}[part] += {one}[part]"]
     inside, border = [*begin], [*begin]
     for k, place in enumerate(windows.places):
         row, column = windows.at(place)
-        inside.append(f"    m{k} = int32(x2[n, {row}, {column}, q] == v)")
+        inside.append(f"    m{k} = int32({text.entry(x, f'{row}, {column}, q')} == v)")
         border += [f"    m{k} = int32(v == -np.inf)", f"    if {windows.there(place)}:"]
-        border += [f"        m{k} = int32(x2[n, {row}, {column}, q] == v)"]
+        border += [f"        m{k} = int32({text.entry(x, f'{row}, {column}, q')} == v)"]
     inside, border = [*inside, *share], [*border, *share]
     sign = "=" if apart else "+="
     for k, place in enumerate(windows.places):
         row, column = windows.at(place)
-        store = f"o0[n, {row}, {column}, q] {sign} g * {kind}(m{k})"
+        store = f"{text.entry(step.out, f'{row}, {column}, q')} {sign} g * {kind}(m{k})"
         inside.append(f"    {store}")
         border += [f"    if {windows.there(place)}:", f"        {store}"]
-    return _of(step, [*([] if covered else ["o0[n] = 0"]), *windows.each(inside, border)])
-
-
-def _of(step: Step, image: Lines) -> Kernel:
-    source = module(step.outs, step.operands, (), ["for n in range(start, stop):", *_in(image, 1)], halves=True)
-    return Kernel(source, (), step.out.shape[0], flops=40.0 * max(var.size for var in (*step.operands, step.out)))
+    text.each += [] if covered else [f"{text.image(step.out)}[:] = 0"]
+    text.each += [*windows.each(inside, border), *after]
+    text.flops += PASS * x.size
 
 
 def _in(lines: Lines, deep: int) -> Lines:
     return ["    " * deep + line for line in lines]
 
 
-def _fits(maker: Any) -> Any:
-    def make(step: Step) -> Kernel | None:
-        variables: list[Var] = [*step.operands, step.out]
-        kinds = {str(var.dtype) for var in variables}
-        return maker(step) if len(kinds) == 1 and kinds <= {"float32", "float64"} else None
-
-    return make
+def _fits(step: Step) -> bool:
+    """Whether all numbers have one floating-point type, and a window is not too large to be written out."""
+    types = {var.dtype for var in (*step.operands, step.out)}
+    return len(types) == 1 and step.out.dtype in FLOATS and math.prod(step.params["geometry"].kernel) <= LARGEST
 
 
-MAKERS = {"max_pool2d": _fits(_max_pool2d), "max_pool2d_spread": _fits(_spread)}
+WORKS = {
+    "max_pool2d": Work(_max_pool2d, lambda step: (0,), _fits),
+    "max_pool2d_spread": Work(_spread, lambda step: (0, 1, 2), _fits),
+}

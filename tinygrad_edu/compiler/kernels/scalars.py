@@ -68,6 +68,11 @@ def signature(step: Step) -> tuple[np.dtype[Any], ...] | None:
     return found if loop in _loops()[ufunc] and found[-1] == step.out.dtype else None
 
 
+def is_slow(step: Step) -> bool:
+    """Whether a step is one of the functions that take many instructions, each waiting for the one before."""
+    return step.op.name in SPELLED.keys() - {"where", "cast"} or step.op.forward in TWINS
+
+
 def cast(text: str, dtype: np.dtype[Any]) -> str:
     """An expression in another type."""
     return f"{dtype.name if dtype.char != '?' else 'bool_'}({text})"

@@ -6,7 +6,7 @@ Nothing in it depends on sizes, so kernels are shared by batches of any size, an
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_edu.compiler.kernels.fuse import Fused
 from tinygrad_edu.compiler.kernels.nest import Axes, Nest, Read, is_number
 from tinygrad_edu.compiler.kernels.scalars import TRUTHS, cast, expression
+from tinygrad_edu.compiler.kernels.stages import runs_each_entry, stages_of
 from tinygrad_edu.compiler.program import Var
 
 DOUBLE = np.dtype(np.float64)
@@ -25,10 +26,8 @@ from numpy import bool_, float32, float64, int8, int16, int32, int64, uint8, uin
 OPTIONS = 'nogil=True, error_model="numpy", pipeline_class=Apart'
 ADDING = frozenset({"sum", "mean"})
 START = {"sum": "0.0", "mean": "0.0", "max": "-np.inf", "min": "np.inf", "all": "True", "any": "False"}
-JOIN = {
-    "sum": "plus", "mean": "plus", "max": "np.maximum", "min": "np.minimum", "all": "np.logical_and",
-    "any": "np.logical_or",
-}  # fmt: skip
+JOIN = {"sum": "plus", "mean": "plus", "max": "np.maximum", "min": "np.minimum", "all": "np.logical_and"}
+JOIN["any"] = "np.logical_or"
 FAST = {"max": "larger", "min": "smaller"}  # in a row: NaN are counted beside
 LONG = 4096  # entries of a row, above which they are added up in double precision
 
@@ -68,57 +67,6 @@ def loops_of(nest: Nest, outputs: Sequence[Var]) -> Loops:
         else:
             groups.append([a])
     return Loops(tuple(map(tuple, groups)), sum(group[0] < nest.split for group in groups))
-
-
-@dataclass
-class Stages:
-    """When each step runs: entries in the numbered loop of a row, rows before the loop of that number.
-
-    Attributes
-    ----------
-    of : dict of int to int
-    crossing : dict of Var to int
-        The entries that a later loop reads, with the loop that makes them.
-    count : int
-        How many loops.
-    """
-
-    of: dict[int, int]
-    crossing: dict[Var, int] = field(default_factory=dict)
-    count: int = 0
-
-
-def stages_of(nest: Nest) -> Stages:
-    """The loops in each row: a new one begins where an entry needs a number of its whole row."""
-    made = {step.out: i for i, step in enumerate(nest.steps)}
-    stage: dict[int, int] = {}
-    readers: dict[int, list[int]] = {}
-    for i in range(len(nest.steps)):
-        stage[i] = 0
-        for (k, _), var in nest.inside.items():
-            if k == i:
-                j = made[var]
-                readers.setdefault(j, []).append(i)
-                stage[i] = max(stage[i], stage[j] + (nest.over.get(j) == "row"))
-    for i in reversed(range(len(nest.steps))):  # as late as the readers allow
-        step = nest.steps[i]
-        if nest.level(nest.axes[step.out]) == "entry" and i not in nest.over and readers.get(i):
-            stage[i] = max(stage[i], min(stage[j] for j in readers[i]))
-    stages = Stages(stage)
-    for i, step in enumerate(nest.steps):
-        entries = nest.level(nest.axes[step.out]) == "entry" and i not in nest.over
-        if entries and any(stage[j] > stage[i] for j in readers.get(i, ())):
-            stages.crossing[step.out] = stage[i]
-    loops = [stage[i] for i in range(len(nest.steps)) if _loops(nest, i)]
-    stages.count = max(loops, default=-1) + 1
-    return stages
-
-
-def _loops(nest: Nest, i: int) -> bool:
-    """Whether a step runs for each entry."""
-    if i in nest.over:
-        return nest.over[i] != "rows"
-    return nest.level(nest.axes[nest.steps[i].out]) == "entry"
 
 
 def may_overwrite(op: Fused, out: Var, operand: Var) -> bool:
@@ -180,7 +128,7 @@ class Writer:
         nest, loops = self.nest, self.loops
         inner = range(loops.outer, len(loops.groups))
         lines = [self._bound(g) for g in range(len(loops.groups))]
-        for var in self.stages.crossing:
+        for var in [var for var in self.stages.crossing if var not in self.op.outputs]:
             size = ", ".join(f"n{g}" for g in inner)
             lines.append(f"s{self._index(var)} = np.empty(({size},), np.{_name(var.dtype)})")
         for i, step in enumerate(nest.steps):
@@ -279,10 +227,10 @@ class Writer:
             del self.text[key]
         for var, made in self.stages.crossing.items():
             if made < stage:
-                self.text[var] = (f"s{self._index(var)}[{_at(list(inner))}]", var.dtype)
+                self.text[var] = (self._kept(var, inner), var.dtype)
         for i, step in enumerate(nest.steps):
             over = nest.over.get(i)
-            if self.stages.of[i] != stage or not _loops(nest, i):
+            if self.stages.of[i] != stage or not runs_each_entry(nest, i):
                 continue
             if over is None:
                 lines += self._compute(i, lines, stores)
@@ -307,6 +255,12 @@ class Writer:
             pad += "    "
         return [*found, *[pad + line for line in [*lines, *stores]]]
 
+    def _kept(self, var: Var, inner: range) -> str:
+        """An entry that an earlier loop has made."""
+        if var in self.op.outputs:
+            return f"p{self.slots[var]}[{_at(self.loops.spanned(self.nest.axes[var]))}]"
+        return f"s{self._index(var)}[{_at(list(inner))}]"
+
     def _compute(self, i: int, lines: list[str], stores: list[str] | None = None) -> list[str]:
         """Lines that compute a step (reads are appended to `lines`); what goes to memory to `stores`, if given."""
         step = self.nest.steps[i]
@@ -320,7 +274,7 @@ class Writer:
         self.text[step.out] = (f"t{i}", step.out.dtype)
         if step.out in self.op.outputs:
             out.append(f"p{self.slots[step.out]}[{_at(self.loops.spanned(self.nest.axes[step.out]))}] = t{i}")
-        if step.out in self.stages.crossing:
+        elif step.out in self.stages.crossing:
             out.append(f"s{i}[{_at(list(range(self.loops.outer, len(self.loops.groups))))}] = t{i}")
         return lines
 

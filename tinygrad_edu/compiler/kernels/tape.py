@@ -4,6 +4,7 @@ What each operation does, and its rules, are those of its entry: they are record
 one branch of the loop.
 """
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,22 +43,24 @@ class KernelTape(Tape):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._run, self._pull = (compiled(source) for source in sources(self.table))
-        self._code = np.array(self.code, dtype=np.uintp).reshape(-1, 3)
+        self._code = np.ascontiguousarray(np.array(self.code, dtype=np.uintp).reshape(-1, 3)[:, 1:].T)
+        self._runs = np.array(self.runs, dtype=np.uintp).reshape(-1, 3)
+        self._pack = struct.Struct(f"{self.inputs}d").pack_into
         self._values = np.zeros(self.first + len(self.code))
         self._values[self.inputs : self.first] = self.constants
         self._gradients = np.zeros_like(self._values)
 
     def forward(self, inputs: Sequence[float]) -> float:
         """The output for these inputs."""
-        self._values[: self.inputs] = inputs
-        self._run(self._code, self._values)
+        self._pack(self._values, 0, *inputs)
+        self._run(self._runs, self._code, self._values)
         return float(self._values[self.output])
 
     def backward(self, seed: float = 1.0) -> list[float]:
         """The gradients of the inputs, for the numbers of the latest forward pass."""
         self._gradients.fill(0.0)
         self._gradients[self.output] = seed
-        self._pull(self._code, self._values, self._gradients)
+        self._pull(self._runs, self._code, self._values, self._gradients)
         return self._gradients[: self.inputs].tolist()  # type: ignore[no-any-return]  # a list of floats
 
 
@@ -69,38 +72,50 @@ def sources(table: Sequence[Elementwise]) -> tuple[str, str]:
     >>> from tinygrad_edu.ops.elementwise import add, multiply
     >>> forward, backward = sources([add, multiply])
     >>> print(forward[forward.index("    for") :])
-        for k in range(code.shape[0]):
-            x, y = v[code[k, 1]], v[code[k, 2]]
-            if code[k, 0] == 0:
-                out = np.add(x, y)
+        for r in range(runs.shape[0]):
+            start, stop = runs[r, 1], runs[r, 2]
+            if runs[r, 0] == 0:
+                for k in range(start, stop):
+                    x, y = v[code[0, k]], v[code[1, k]]
+                    out = np.add(x, y)
+                    v[first + k] = out
             else:
-                out = np.multiply(x, y)
-            v[first + k] = out
+                for k in range(start, stop):
+                    x, y = v[code[0, k]], v[code[1, k]]
+                    out = np.multiply(x, y)
+                    v[first + k] = out
     <BLANKLINE>
     """
     forward = [
-        "    for k in range(code.shape[0]):",
-        "        x, y = v[code[k, 1]], v[code[k, 2]]",
-        *_branches([_forward(op) for op in table]),
-        "        v[first + k] = out",
+        "    for r in range(runs.shape[0]):",
+        "        start, stop = runs[r, 1], runs[r, 2]",
+        *_branches([_loop([READ, *_forward(op), "v[first + k] = out"]) for op in table]),
     ]
     backward = [
-        "    for i in range(code.shape[0]):",
-        "        k = code.shape[0] - 1 - i",
-        "        x, y, out, g = v[code[k, 1]], v[code[k, 2]], v[first + k], d[first + k]",
-        *_branches([_backward(op) for op in table]),
+        "    for i in range(runs.shape[0]):",
+        "        r = runs.shape[0] - 1 - i",
+        "        start, stop = runs[r, 1], runs[r, 2]",
+        *_branches([_loop([READ, "out, g = v[first + k], d[first + k]", *_backward(op)]) for op in table]),
     ]
-    return _module(["code", "v"], forward), _module(["code", "v", "d"], backward)
+    return _module(["runs", "code", "v"], forward), _module(["runs", "code", "v", "d"], backward)
+
+
+READ = "x, y = v[code[0, k]], v[code[1, k]]"
+
+
+def _loop(body: Sequence[str]) -> list[str]:
+    return ["for k in range(start, stop):", *("    " + line for line in body)]
 
 
 def _module(names: Sequence[str], lines: Sequence[str]) -> str:
-    types = ["types.Array(types.uintp, 2, 'C', readonly=True)", *["types.float64[::1]"] * (len(names) - 1)]
+    fixed = "types.Array(types.uintp, 2, 'C', readonly=True)"
+    types = [fixed, fixed, *["types.float64[::1]"] * (len(names) - 2)]
     return "\n".join([
         HEAD,
         twins_in(lines),
         f'@njit(types.void({", ".join(types)}), cache=CACHE, {OPTIONS})',
         f"def kernel({', '.join(names)}):",
-        "    first = v.shape[0] - code.shape[0]",
+        "    first = v.shape[0] - code.shape[1]",
         *lines,
         "",
     ])  # fmt: skip
@@ -111,7 +126,7 @@ def _branches(bodies: Sequence[Sequence[str]]) -> list[str]:
         return ["        " + line for line in bodies[0]]
     lines = []
     for i, body in enumerate(bodies):
-        lines.append("        else:" if i == len(bodies) - 1 else f"        {'el' if i else ''}if code[k, 0] == {i}:")
+        lines.append("        else:" if i == len(bodies) - 1 else f"        {'el' if i else ''}if runs[r, 0] == {i}:")
         lines += ["            " + line for line in body]
     return lines
 
@@ -125,7 +140,7 @@ def _backward(op: Elementwise) -> list[str]:
     names = ["x", "y"][: op.arity]
     rules = [rule for rule in op.rules if rule is not None]
     lines, found = _lines(lambda g, out, *xs: [rule(g, out, *xs) for rule in rules], ["g", "out", *names])
-    return [*lines, *(f"d[code[k, {i + 1}]] += {text}" for i, text in enumerate(found))]
+    return [*lines, *(f"d[code[{i}, k]] += {text}" for i, text in enumerate(found))]
 
 
 def _lines(function: Callable[..., Sequence[Any]], names: Sequence[str]) -> tuple[list[str], list[str]]:

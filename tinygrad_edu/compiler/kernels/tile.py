@@ -57,7 +57,14 @@ def shape_for(rows: int, columns: int, itemsize: int) -> tuple[int, int, int]:
 
 @functools.cache
 def tile(
-    dtype: str, rows: int, vectors: int, lanes: int, tail: int = 0, offsets: tuple[int, ...] | None = None
+    dtype: str,
+    rows: int,
+    vectors: int,
+    lanes: int,
+    tail: int = 0,
+    offsets: tuple[int, ...] | None = None,
+    bias: bool = False,
+    relu: bool = False,
 ) -> Any:
     """A function for kernels: a tile of ``c = sum a b`` (or ``c += sum a b``) over two nested loops.
 
@@ -73,6 +80,10 @@ def tile(
         If not 0, so many columns of the last vector are there: the rest is neither read nor written.
     offsets : tuple of int, optional
         Where each row of `a` begins, instead of ``r * ar``.
+    bias : bool
+        Whether `add` is the address of a row of numbers that every sum begins with.
+    relu : bool
+        Whether sums below 0 become 0.
 
     Returns
     -------
@@ -85,7 +96,7 @@ def tile(
     def product(_context: Any, c: Any, a: Any, b: Any, n1: Any, a1: Any, b1: Any, n2: Any, a2: Any, b2: Any,
                 ar: Any, cr: Any, add: Any) -> Any:  # fmt: skip
         def write(_target: Any, builder: Any, _signature: Any, args: Sequence[Any]) -> Any:
-            return _Product(builder, dtype, rows, vectors, lanes, tail, offsets).write(*args)
+            return _Product(builder, dtype, rows, vectors, lanes, tail, offsets, bias, relu).write(*args)
 
         return types.void(*[types.int64] * 12), write
 
@@ -104,6 +115,8 @@ class _Product:
         lanes: int,
         tail: int,
         offsets: tuple[int, ...] | None,
+        bias: bool,
+        relu: bool,
     ) -> None:
         self.builder, self.rows, self.vectors, self.lanes = builder, rows, vectors, lanes
         self.float = FLOATS[dtype]
@@ -113,7 +126,7 @@ class _Product:
         mask = ir.VectorType(ir.IntType(1), lanes)
         self.mask = ir.Constant(mask, [int(i < tail) for i in range(lanes)])
         self.cut = tail if 0 < tail < lanes else 0
-        self.offsets = offsets
+        self.offsets, self.bias, self.relu = offsets, bias, relu
 
     def write(self, c: Any, a: Any, b: Any, n1: Any, a1: Any, b1: Any, n2: Any, a2: Any, b2: Any,
               ar: Any, cr: Any, add: Any) -> Any:  # fmt: skip
@@ -132,7 +145,8 @@ class _Product:
         do.cbranch(do.icmp_signed("!=", add, ir.Constant(INT, 0)), held, outer)
 
         do.position_at_end(held)
-        there = [[self._load(row, q) for q in range(self.vectors)] for row in in_c]
+        rows = [add] * self.rows if self.bias else in_c
+        there = [[self._load(row, q) for q in range(self.vectors)] for row in rows]
         do.branch(outer)
 
         do.position_at_end(outer)
@@ -154,6 +168,8 @@ class _Product:
         do.position_at_end(done)
         for row, sums in zip(in_c, found, strict=True):
             for q, value in enumerate(sums):
+                if self.relu:  # NaN stays NaN
+                    value = do.select(do.fcmp_unordered(">", value, zero), value, zero)
                 self._store(value, row, q)
         return ir.Constant(ir.IntType(8).as_pointer(), None)
 

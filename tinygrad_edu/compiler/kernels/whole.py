@@ -60,7 +60,8 @@ class Whole(Operation):
         self.operands = list(operands)
         self.outputs = list(outputs)
         self.rooms = [Var("result", shape, np.dtype(dtype)) for shape, dtype in kernel.rooms]
-        self.label = "_".join(dict.fromkeys(step.op.name for step in steps))
+        names = list(dict.fromkeys(step.op.name for step in steps))
+        self.label = "_".join(names) if len(names) < 3 else f"{names[0]}_to_{names[-1]}"
         super().__init__(f"kernel({self.label})", self.run, (None,), variadic=True, reads="kernel")
 
     def run(self, operands: Sequence[Any]) -> Any:

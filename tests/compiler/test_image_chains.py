@@ -1,0 +1,121 @@
+"""Steps that go image by image as one kernel: networks give what they give step by step, and order is kept."""
+
+import numpy as np
+import pytest
+
+import tinygrad_edu
+from tests.compiler.test_compiled_battery import close
+from tinygrad_edu import Value
+
+pytest.importorskip("numba")
+from tinygrad_edu.compiler.kernels import groups, threads
+
+
+def conv(x, w, **options):
+    return tinygrad_edu.conv2d(x, w, padding="same", **options)
+
+
+def plain(x, w, b, v):
+    """As in a network: two convolutions, each with bias, ReLU and pool."""
+    y = tinygrad_edu.max_pool2d(tinygrad_edu.relu(conv(x, w) + b), 2)
+    return np.sum(tinygrad_edu.max_pool2d(tinygrad_edu.relu(conv(y, v)), 2, stride=1) ** 2)
+
+
+def residual(x, w, b, v):
+    """A result that is read twice, once inside of the kernel and once after it."""
+    y = tinygrad_edu.relu(conv(x, w) + b)
+    z = y + np.tanh(conv(y, v))
+    return np.sum(z * z) + np.sum(np.exp(-y))
+
+
+def normalised(x, w, b, v):
+    """Sums over the whole batch between two convolutions: they cannot be one kernel."""
+    y = conv(x, w)
+    y = (y - np.mean(y, axis=(0, 1, 2))) / np.sqrt(np.var(y, axis=(0, 1, 2)) + 1.0) + b
+    return np.sum(tinygrad_edu.relu(conv(tinygrad_edu.relu(y), v, stride=2)))
+
+
+def scaled_by_a_sum(x, w, b, v):
+    """A sum of channels that goes back into the images."""
+    y = tinygrad_edu.relu(conv(x, w) + b)
+    return np.sum(tinygrad_edu.relu(conv(y * np.sum(y, axis=(0, 1, 2)), v) * b))
+
+
+def other_masks(x, w, b, v):
+    """A pool's gradient where something else than its own images decides."""
+    y = conv(x, w) + b
+    return np.sum(tinygrad_edu.max_pool2d(np.where(y > 0.1, y, -y), 2) * 2.0) + np.sum(np.maximum(conv(y, v), 0.5))
+
+
+def two_sizes(x, w, b, v):
+    """Batches of two sizes in one plan."""
+    y = tinygrad_edu.relu(conv(x, w) + b)
+    return np.sum(conv(y, v)) + np.sum(np.tanh(conv(y[:1] * 2.0, v)))
+
+
+NETWORKS = [plain, residual, normalised, scaled_by_a_sum, other_masks, two_sizes]
+
+
+def data(dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=shape).astype(dtype) for shape in ((3, 6, 7, 2), (3, 3, 2, 4), (4,), (2, 3, 4, 4))]
+
+
+def compare(f, dtype, tolerance):
+    fast = tinygrad_edu.compile(f, jit=True)
+    for seed in range(2):
+        ours, theirs = ([Value(x) for x in data(dtype, seed)] for _ in range(2))
+        found, expected = fast(*ours), f(*theirs)
+        close(found.data, expected.data, tolerance)
+        found.backward()
+        expected.backward()
+        for a, b in zip(ours, theirs, strict=True):
+            close(a.grad, b.grad, tolerance)
+    return fast
+
+
+def test_a_network_has_the_results_and_gradients_of_its_steps():
+    assert "kernel_conv2d_to_" in compare(plain, np.float32, 1e-4).explain()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("f", NETWORKS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("largest", [1, 2, 6])
+def test_networks_cut_into_kernels_in_any_way_are_the_same(f, largest, monkeypatch):
+    monkeypatch.setattr(groups, "LARGEST", largest)
+    compare(f, np.float64, 1e-11)
+    compare(f, np.float32, 1e-4)
+
+
+def test_two_threads_give_the_numbers_of_one_to_the_last_bit(monkeypatch):
+    found = []
+    for count in (1, 2):
+        monkeypatch.setattr(threads, "allowed", lambda count=count: count)
+        monkeypatch.setattr(threads, "_idle", [])
+        monkeypatch.setattr(threads, "_made", [])
+        monkeypatch.setattr("tinygrad_edu.compiler.kernels.call.WORTH", 0.0)
+        values = [Value(x) for x in data(np.float32)]
+        loss = tinygrad_edu.compile(plain, jit=True)(*values)
+        loss.backward()
+        found.append([loss.data, *(v.grad for v in values)])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.slow
+def test_nan_and_infinities_go_through_as_they_do_step_by_step():
+    x, w, b, _ = data(np.float64)
+    x[0, 1, 1, 0], x[1, 2, 2, 1] = np.nan, np.inf
+
+    def f(x, w, b):
+        return tinygrad_edu.max_pool2d(tinygrad_edu.relu(conv(x, w) + b), 2)
+
+    fast = tinygrad_edu.compile(f, jit=True)
+    with np.errstate(invalid="ignore"):
+        ours, theirs = Value(x), Value(x)
+        found, expected = fast(ours, w, b), f(theirs, w, b)
+        np.testing.assert_allclose(found.data, expected.data, rtol=1e-12)
+        g = np.random.default_rng(1).normal(size=found.shape)
+        found.backward(g)
+        expected.backward(g)
+        np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-11, atol=1e-11)

@@ -1,0 +1,413 @@
+"""A whole program of small arrays as one kernel: what lifted scalars become.
+
+A call of a kernel takes a microsecond, and so does one of NumPy; a lifted program has dozens of steps that take less.
+Here every result has a place of its own, and each step is a loop with all sizes and places
+written in it. Ordered sums keep their order; products of matrices and sums over axes may be added in any.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.compiler.emit import view_of
+from tinygrad_edu.compiler.kernels.nest import is_number
+from tinygrad_edu.compiler.kernels.scalars import REDUCTIONS, expression, is_known
+from tinygrad_edu.compiler.kernels.source import HEAD, OPTIONS, literal, twins_in
+from tinygrad_edu.compiler.kernels.store import compiled
+from tinygrad_edu.compiler.program import Step, Var
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Index = Sequence[str]  # for each axis the text of an index
+FLOAT, TRUTH = np.dtype(np.float64), np.dtype(np.bool_)
+LARGEST = 1 << 16  # numbers in an array; beyond, the calls do not matter, and BLAS is faster
+ROW = 64  # numbers
+MOST = 96  # steps: the compilation takes time
+Term = Callable[[str, int, Index], tuple[list[str], Callable[[Index], str]]]  # lines before a row, and of each entry
+TERMS = 4  # of an ordered sum that are added before the sum is put away
+ANY_ORDER = '@njit(nogil=True, error_model="numpy", forceinline=True, fastmath={"reassoc", "nsz", "contract"})'
+SIGNS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.greater: ">", np.less: "<"}  # quicker to compile
+HELPERS = f"""{ANY_ORDER}
+def dot(a, i, s, b, j, t, n):
+    total = 0.0
+    for k in range(n):
+        total += a[i + k * s] * b[j + k * t]
+    return total
+
+
+{ANY_ORDER}
+def added(a, i, s, n):
+    total = 0.0
+    for k in range(n):
+        total += a[i + k * s]
+    return total
+
+
+@njit(nogil=True, forceinline=True)
+def maximum(x, y):
+    return x if (x >= y) | (x != x) else y
+
+
+"""
+
+
+class Straight:
+    """A program as one function of no arguments, which gives what a function of `Code` does.
+
+    Parameters
+    ----------
+    name : str
+        Of the function.
+    steps : sequence of Step
+    outputs : sequence of Var
+        Those that are not in `into` are single numbers.
+    held : dict of Var to array
+        The inputs: flat arrays of float64.
+    into : dict of Var to array
+        Outputs that go into these flat arrays, which are no held ones.
+
+    Raises
+    ------
+    LookupError
+        If a step is none that can be written like this, or arrays are large.
+
+    Attributes
+    ----------
+    source : str
+        Of the kernel.
+    functions : dict of str to callable
+    """
+
+    def __init__(
+        self,
+        name: str,
+        steps: Sequence[Step],
+        outputs: Sequence[Var],
+        held: Mapping[Var, Array],
+        into: Mapping[Var, Array],
+    ) -> None:
+        _refuse_unless_small(steps)
+        self._into = into
+        self._readers = _readers_of(steps, outputs)
+        self._arrays: dict[Var, Array] = dict(held)
+        self._inside: dict[Var, Step] = {}  # what is computed where it is read
+        self._size = 0
+        self._work = np.zeros(sum(2 * out.size for step in steps for out in step.outs if out.size < ROW) + 1)
+        self._constants: list[Array] = []
+        self._bases = [("w", self._work), *((f"x{i}", array) for i, array in enumerate(held.values()))]
+        self._bases += [(f"y{i}", array) for i, array in enumerate(into.values())]
+        self._indices: list[Array] = []
+        lines: list[str] = []
+        for step in steps:
+            lines += self._lines(step)
+        for var, target in into.items():
+            if self._array(var) is not target:
+                lines += self._copied(target.reshape(var.shape), var)
+        self._results = [self._array(var) for var in outputs if var not in into]
+        self.source = self._module(lines)
+        arguments = [array for _, array in self._bases]
+        kernel = compiled(self.source)
+        results = self._results
+
+        def run() -> tuple[list[float], tuple[()]]:
+            kernel(*arguments)
+            return [result.item() for result in results], ()
+
+        self.functions: dict[str, Callable[..., Any]] = {name: run}
+
+    # -- where things are
+
+    def _array(self, var: Var) -> Array:
+        found = self._arrays.get(var)
+        if found is None:
+            if var.role != "constant":
+                raise LookupError("a variable is no array")
+            found = np.array(var.data, dtype=FLOAT, order="C")
+            self._bases.append((f"c{len(self._bases)}", found.reshape(-1)))
+            self._arrays[var] = found
+        return found
+
+    def _made(self, out: Var) -> Array:
+        """A place for a result."""
+        found = self._into.get(out)
+        if found is None or found.shape != out.shape:
+            found = self._room(out.size).reshape(out.shape)
+        self._arrays[out] = found
+        return found
+
+    def _room(self, size: int) -> Array:
+        """Fresh memory: an array of its own where loops over it are long, so that they need not look for overlaps."""
+        if size >= ROW:
+            self._bases.append((f"b{len(self._bases)}", np.empty(size)))
+            return self._bases[-1][1]
+        self._size += size
+        return self._work[self._size - size : self._size]
+
+    def _text(self, array: Array, index: Index) -> str:
+        """One entry of an array in the text."""
+        name, start = self._place(array)
+        terms = [f"{start}"] if start or not array.ndim else []
+        terms += [
+            i if stride == 8 else f"{i} * {stride // 8}"
+            for i, stride in zip(index, array.strides, strict=True)
+            if i != "0" and stride
+        ]
+        return f"{name}[{' + '.join(terms) or '0'}]"
+
+    def _place(self, array: Array) -> tuple[str, int]:
+        """The argument that an array lies in, and where it starts there."""
+        at = array.__array_interface__["data"][0]
+        for name, base in self._bases:
+            start = base.__array_interface__["data"][0]
+            if start <= at < start + max(base.nbytes, 1):
+                return name, (at - start) // 8
+        raise LookupError("an array lies elsewhere")
+
+    def _entry(self, var: Var, index: Index) -> tuple[str, Any]:
+        """One entry of a variable, and its type; `index` is that of a result which it is broadcast to."""
+        if is_number(var):
+            return literal(var)
+        own = [i if n > 1 else "0" for i, n in zip(index[len(index) - len(var.shape) :], var.shape, strict=True)]
+        step = self._inside.get(var)
+        if step is None:
+            return self._text(self._array(var), own), FLOAT
+        if step.op.name == "first_plus":
+            raise LookupError("a start is added beside a sum")
+        return f"({self._formula(step, own)})", step.out.dtype
+
+    def _formula(self, step: Step, index: Index) -> str:
+        """One entry of an entrywise result, from those of its operands."""
+        xs = [self._entry(x, index) for x in step.operands]
+        forward: Any = step.op.forward
+        if forward in SIGNS and all(dtype != TRUTH for _, dtype in xs):
+            return f"{xs[0][0]} {SIGNS[forward]} {xs[1][0]}"
+        if forward is np.maximum:
+            return f"maximum({xs[0][0]}, {xs[1][0]})"
+        return expression(step, xs)
+
+    # -- steps
+
+    def _lines(self, step: Step) -> list[str]:
+        if self._is_inside(step):
+            self._inside[step.out] = step
+            return []
+        look = view_of(step)
+        if look is not None:
+            return self._look(step, look)
+        write = WRITERS.get(step.op.name)
+        if write is not None:
+            return write(self, step)
+        if step.op.name in REDUCTIONS or not is_known(step) or step.out.dtype != FLOAT:
+            raise LookupError(f"{step.op.name} is not written in a straight kernel")
+        out = self._made(step.out)
+
+        def entry(at: Index) -> list[str]:
+            return [f"{self._text(out, at)} = {self._formula(step, at)}"]
+
+        return _loops(out.shape, entry)
+
+    def _is_inside(self, step: Step) -> bool:
+        """Whether a result is computed where it is read: entry by entry, and once (a truth: wherever it is)."""
+        out, readers = step.out, self._readers.get(step.out, [])
+        if not readers or (len(readers) > 1 and out.dtype != TRUTH):
+            return False
+        if step.op.name == "first_plus":
+            return readers[0] is not None and readers[0].op.name == "ordered_sum"
+        return _is_entrywise(step) and all(reader is not None and _reads_entries(reader, out) for reader in readers)
+
+    def _look(self, step: Step, look: Callable[[Any], Any]) -> list[str]:
+        x = self._array(step.operands[0])
+        view = look(x)
+        if view.size == 0 or np.may_share_memory(view, x):
+            self._arrays[step.out] = view
+            return []
+        row = self._room(x.size).reshape(x.shape)
+        self._arrays[step.out] = look(row)
+        return self._copied(row, step.operands[0])
+
+    def _copied(self, target: Array, var: Var) -> list[str]:
+        return _loops(target.shape, lambda at: [f"{self._text(target, at)} = {self._entry(var, at)[0]}"])
+
+    def _ordered_sum(self, step: Step) -> list[str]:
+        terms, start = step.operands[0], None
+        if terms in self._inside and self._inside[terms].op.name == "first_plus":
+            terms, start = self._inside[terms].operands
+
+        def term(k: str, _: int, at: Index) -> tuple[list[str], Callable[[Index], str]]:
+            return [], lambda j: self._entry(terms, [k, *at, *j])[0]
+
+        return self._summed(self._made(step.out), terms.shape[0], start, term)
+
+    def _summed(self, out: Array, count: int, start: Var | None, term: "Term") -> list[str]:
+        """Sums of `count` terms, each after the one before: row by row of the result, some terms at a time."""
+        row, full = out.shape[-1:], count - count % TERMS
+
+        def some(names: Sequence[str], at: Index) -> list[str]:
+            terms = [term(k, i, at) for i, k in enumerate(names)]
+
+            def entry(j: Index) -> list[str]:
+                target = self._text(out, [*at, *j])
+                before = [target]
+                if names[0] == "0":
+                    before = [] if start is None else [self._entry(start, [*at, *j])[0]]
+                return [f"{target} = {' + '.join([*before, *(text(j) for _, text in terms)])}"]
+
+            return [*(line for lines, _ in terms for line in lines), *_loops(row, entry, "j")]
+
+        def whole(at: Index) -> list[str]:
+            lines = some([str(k) for k in range(min(TERMS, count))], at)
+            if full > TERMS:
+                lines.append(f"for k in range({TERMS}, {full}, {TERMS}):")
+                lines += ["    " + line for line in some([f"(k + {i})" for i in range(TERMS)], at)]
+            if TERMS <= full < count:
+                lines += some([str(k) for k in range(full, count)], at)
+            return lines
+
+        return _loops(out.shape[:-1], whole)
+
+    def _matmul(self, step: Step) -> list[str]:
+        x, y = map(self._array, step.operands)
+        if x.ndim != 2 or y.ndim != 2:
+            raise LookupError("a product of more than two axes")
+        out, count = self._made(step.out), x.shape[1]
+        (a, s), (b, t) = self._place(x), self._place(y)
+        (si, sk), (tk, tj) = ([stride // 8 for stride in z.strides] for z in (x, y))
+        if tj != 1 or y.shape[1] < 2 * TERMS:
+            xs, ys = f"{a}, {s} + {{0}} * {si}, {sk}", f"{b}, {t} + {{1}} * {tj}, {tk}"
+            text = f"dot({xs}, {ys}, {count})"
+            return _loops(out.shape, lambda at: [f"{self._text(out, at)} = {text.format(*at)}"])
+
+        def term(k: str, i: int, at: Index) -> tuple[list[str], Callable[[Index], str]]:
+            return [f"f{i} = {self._text(x, [*at, k])}"], lambda j: f"f{i} * {self._text(y, [k, *j])}"
+
+        return self._summed(out, count, None, term)
+
+    def _sum(self, step: Step) -> list[str]:
+        x, out = self._array(step.operands[0]), self._made(step.out)
+        axis = step.params["axis"]
+        axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+        if len(axes) != 1:
+            if len(axes) != x.ndim or not x.flags.c_contiguous:
+                raise LookupError("a sum over some of several axes")
+            x, axes = x.reshape(-1), [0]
+        rest = np.moveaxis(x, axes[0], -1)
+        flat = out.reshape(rest.shape[:-1])
+        step_, count = rest.strides[-1] // 8, rest.shape[-1]
+
+        def one(at: Index) -> list[str]:
+            name, _ = self._place(rest)
+            inside = self._text(rest[..., :1], [*at, "0"]).removeprefix(f"{name}[").removesuffix("]")
+            return [f"{self._text(flat, at)} = added({name}, {inside}, {step_}, {count})"]
+
+        return _loops(flat.shape, one)
+
+    def _gather(self, step: Step) -> list[str]:
+        x, out = self._array(step.operands[0]), self._made(step.out)
+        if not x.flags.c_contiguous:
+            raise LookupError("a selection from a view")
+        index = np.array(step.params["index"], dtype=np.int64).reshape(-1)
+        name = f"n{len(self._indices)}"
+        self._indices.append(index)
+        self._bases.append((name, index))
+        base, start = self._place(x)
+        flat = out.reshape(-1)
+        return _loops(flat.shape, lambda at: [f"{self._text(flat, at)} = {base}[{start} + {name}[{at[0]}]]"])
+
+    def _assemble(self, step: Step) -> list[str]:
+        out, cover = self._made(step.out), step.params["cover"]
+        lines = [] if cover == "all" else _loops(out.shape, lambda at: [f"{self._text(out, at)} = 0.0"])
+        sign = "+=" if cover in (None, "again") else "="
+        for var, place in zip(step.operands, step.params["places"], strict=True):
+            target = out[place]
+            if not np.may_share_memory(target, out):
+                raise LookupError("a part that is no slice")
+            lines += _loops(
+                target.shape,
+                lambda at, target=target, var=var: [f"{self._text(target, at)} {sign} {self._entry(var, at)[0]}"],
+            )
+        return lines
+
+    def _scatter(self, step: Step) -> list[str]:
+        out = self._made(step.out)
+        target = out[step.params["index"]]
+        if not np.may_share_memory(target, out):
+            raise LookupError("a part that is no slice")
+        zeros = _loops(out.shape, lambda at: [f"{self._text(out, at)} = 0.0"])
+        return [*zeros, *self._copied(target, step.operands[0])]
+
+    def _module(self, lines: Sequence[str]) -> str:
+        names = [name for name, _ in self._bases]
+        types = [
+            "types.Array(types.int64, 1, 'C', readonly=True)" if base.dtype == np.int64
+            else "types.float64[::1]" for _, base in self._bases
+        ]  # fmt: skip
+        return "\n".join([
+            HEAD,
+            twins_in(lines),
+            HELPERS,
+            f'@njit(types.void({", ".join(types)}), cache=CACHE, {OPTIONS})',
+            f"def kernel({', '.join(names)}):",
+            *("    " + line for line in lines),
+            "",
+        ])  # fmt: skip
+
+
+WRITERS: dict[str, Callable[[Straight, Step], list[str]]] = {
+    "ordered_sum": Straight._ordered_sum,
+    "matmul": Straight._matmul,
+    "sum": Straight._sum,
+    "gather": Straight._gather,
+    "assemble": Straight._assemble,
+    "scatter": Straight._scatter,
+}
+
+
+def _loops(shape: tuple[int, ...], body: Callable[[Index], list[str]], letter: str = "i") -> list[str]:
+    """Nested loops over a shape around lines that get the indices; axes of length 1 have none.
+
+    Examples
+    --------
+    >>> print(*_loops((2, 1, 3), lambda at: [f"x[{', '.join(at)}] = 0"]), sep=chr(10))
+    for i0 in range(2):
+        for i2 in range(3):
+            x[i0, 0, i2] = 0
+    """
+    index = [f"{letter}{axis}" if n != 1 else "0" for axis, n in enumerate(shape)]
+    lines: list[str] = []
+    depth = 0
+    for name, n in zip(index, shape, strict=True):
+        if n != 1:
+            lines.append(f"{'    ' * depth}for {name} in range({n}):")
+            depth += 1
+    return [*lines, *("    " * depth + line for line in body(index))]
+
+
+def _is_entrywise(step: Step) -> bool:
+    return step.op.name not in REDUCTIONS and view_of(step) is None and is_known(step)
+
+
+def _reads_entries(reader: Step, var: Var) -> bool:
+    """Whether a step reads each entry of a variable once."""
+    if reader.op.name in ("ordered_sum", "first_plus"):
+        return reader.operands[0] is var
+    return _is_entrywise(reader) and reader.out.shape == var.shape
+
+
+def _readers_of(steps: Sequence[Step], outputs: Sequence[Var]) -> dict[Var, list[Step | None]]:
+    """Who reads each variable, as often as it does; None stands for the caller."""
+    readers: dict[Var, list[Step | None]] = {}
+    for step in steps:
+        for var in step.operands:
+            readers.setdefault(var, []).append(step)
+    for var in outputs:
+        readers.setdefault(var, []).append(None)
+    return readers
+
+
+def _refuse_unless_small(steps: Sequence[Step]) -> None:
+    if len(steps) > MOST:
+        raise LookupError("many steps")
+    for step in steps:
+        for var in (*step.operands, *step.outs):
+            if var.size > LARGEST or var.size == 0 or (var.dtype not in (FLOAT, TRUTH) and not is_number(var)):
+                raise LookupError("large arrays, or of other types")
