@@ -128,11 +128,14 @@ class CompiledStep:
     def _number_update(self, flat: FlatNumbers, group: dict[str, Any]) -> NumberUpdate | None:
         """As `_update`, for parameters that are single numbers."""
         state = self.optimizer.state
-        if state is not self._state_of_numbers or (any(state) and [*map(id, state)] != self._state_ids):
+        begun = any(state)
+        if state is not self._state_of_numbers or (begun and [*map(id, state)] != self._state_ids):
             at = {id(p): i for i, p in enumerate(group["params"])}
             self._number_states = [state[at[id(p)]] for p in flat.parameters]
             self._state_of_numbers, self._state_ids, self._number_updates = state, [*map(id, state)], {}
         settings = tuple([item for item in group.items() if item[0] not in NO_SETTINGS])
+        if begun and not self._number_states[0]:  # others have a state, the first one has none
+            return None
         key = (settings, *self._number_states[0])
         if key not in self._number_updates:
             options = {name: value for name, value in group.items() if name != "params"}

@@ -6,7 +6,7 @@ import pytest
 from tinygrad_edu import Value
 from tinygrad_edu.errors import ArgumentError, ShapeError
 from tinygrad_edu.graph import replay
-from tinygrad_edu.ops import windows
+from tinygrad_edu.ops import pooling, windows
 from tinygrad_edu.ops.columns import col2im, im2col
 from tinygrad_edu.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from tinygrad_edu.ops.pooling import avg_pool2d, max_pool2d, stochastic_pool2d
@@ -305,3 +305,44 @@ def test_transposed_convolutions_and_pools_agree_with_pytorch(rng):
     ]
     for ours, theirs in pairs:
         np.testing.assert_allclose(ours, theirs.permute(0, 2, 3, 1).numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("tile", [1 << 20, 4000], ids=["whole images", "a few rows of one image"])
+@pytest.mark.parametrize(
+    ("stride", "dilation"), [((1, 1), (1, 1)), ((1, 2), (1, 1)), ((1, 1), (2, 1))], ids=["plain", "across", "gaps"]
+)
+def test_a_kernel_taken_row_by_row_gives_the_products_of_whole_windows(tile, stride, dilation, monkeypatch):
+    sides = ((1, 2), (0, 1))
+    geometry = windows.Geometry((11, 16), (3, 2), stride, sides, dilation)
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(3, 11, 16, 8)), rng.normal(size=(3, 2, 8, 5))
+    g = rng.normal(size=(3, *geometry.out, 5))
+    calls = [(windows.correlate, (x, w)), (windows.kernel_gradient, (x, g)), (windows.image_gradient, (g, w))]
+    assert windows._by_rows(geometry, 8)
+    monkeypatch.setattr(windows, "TILE_BYTES", tile)
+    found = [function(*operands, geometry) for function, operands in calls]
+    into = [np.full(one.shape, 7.0) for one in found]
+    for (function, operands), target in zip(calls, into, strict=True):
+        assert function(*operands, geometry, target) is target
+    monkeypatch.setattr(windows, "_by_rows", lambda *_: False)
+    for (function, operands), one, target in zip(calls, found, into, strict=True):
+        expected = function(*operands, geometry)
+        np.testing.assert_allclose(one, expected, atol=1e-11)
+        np.testing.assert_array_equal(target, one)
+    np.testing.assert_allclose(found[0], loops(x, w, stride, sides, dilation, 1), atol=1e-11)
+
+
+@pytest.mark.parametrize("padding", ["valid", ((1, 0), (1, 1))])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_pools_write_into_a_given_array(padding, stride):
+    x = np.round(np.random.default_rng(0).normal(size=(2, 7, 6, 3)))
+    geometry = pooling._pool("max_pool2d", x, 2, stride, padding)
+    out = pooling.largest(x, geometry)
+    g = np.random.default_rng(1).normal(size=out.shape)
+    target, back = np.full(out.shape, 7.0), np.full(x.shape, 7.0)
+    assert pooling.largest(x, geometry, target) is target
+    assert pooling.spread(g, out, x, geometry, back) is back
+    np.testing.assert_array_equal(target, out)
+    np.testing.assert_array_equal(back, pooling.spread(g, out, x, geometry))
+    if padding == "valid":
+        assert back.sum() == pytest.approx(g.sum()), "equal entries share what there is"

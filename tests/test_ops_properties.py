@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_edu import Value
+from tinygrad_edu import Value, log_softmax, logsumexp, softmax
 from tinygrad_edu.check.operations import call_at
 from tinygrad_edu.op import REGISTRY
 from tinygrad_edu.ops.padding import LINEAR, STATISTICS
@@ -126,3 +126,19 @@ def test_an_infinite_gradient_stays_infinite_where_the_derivative_is_not_zero(na
             out.backward(np.full(out.shape, seed))
     for one, other in zip(plain, infinite, strict=True):
         assert np.all(np.isinf(other.grad) | (one.grad == 0))
+
+
+@pytest.mark.parametrize("f", [softmax, log_softmax, logsumexp])
+def test_of_whole_numbers_and_truths_softmax_is_that_of_floats(f):
+    for x in (np.array([[3, 1, -2], [0, 0, 5]]), np.array([True, False])):
+        np.testing.assert_allclose(f(x), f(x.astype(np.float64)), rtol=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore:Degrees of freedom", "ignore:invalid value")
+@pytest.mark.parametrize("spread", [np.var, np.std])
+def test_the_spread_of_too_few_numbers_is_nan_and_so_is_its_gradient(spread):
+    x = Value(np.array([[1.0], [2.0]]))
+    out = spread(x, axis=1, ddof=1)
+    out.backward(np.ones(2))
+    assert np.all(np.isnan(out.data))
+    assert np.all(np.isnan(x.grad))

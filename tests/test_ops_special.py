@@ -92,6 +92,26 @@ def test_gelu_is_x_times_the_normal_distribution_and_tanh_comes_close():
     np.testing.assert_allclose(v.grad, numeric, atol=1e-9)
 
 
+def test_gelu_of_large_float32_arrays_is_right_to_a_unit_in_the_last_place():
+    x = np.linspace(-14.0, 14.0, 40_001)
+    value = Value(x.astype(np.float32))
+    exact = Value(value.data.astype(np.float64))
+    out, expected = special.gelu(value), special.gelu(exact)
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out.data, expected.data, rtol=1.2e-7, atol=1e-7)
+    out.backward(np.ones_like(out.data))
+    expected.backward(np.ones_like(x))
+    np.testing.assert_allclose(value.grad, exact.grad, rtol=0, atol=3e-7)
+
+
+def test_gelu_of_large_float32_arrays_knows_infinities_and_nan():
+    x = np.repeat(np.array([np.inf, -1e30, np.nan, 1e30, 0.0, -0.0], np.float32), 1000)
+    found = special.gelu(x)[::1000]
+    np.testing.assert_array_equal(found[[0, 2, 3, 4, 5]], np.array([np.inf, np.nan, 1e30, 0, 0], np.float32))
+    assert -1e-33 < found[1] <= 0
+    np.testing.assert_array_equal(special.gelu(x.reshape(60, 100).T)[0], special.gelu(x)[::100])
+
+
 def test_gelu_refuses_an_unknown_approximation():
     with pytest.raises(ArgumentError, match="none, tanh"):
         special.gelu(1.0, approximate="sigmoid")

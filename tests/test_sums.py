@@ -19,6 +19,20 @@ def test_a_sum_over_the_first_axes_is_numpys(dtype, axes):
         assert sums.fits(x, axes)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_sum_over_the_last_axes_is_numpys(dtype, axes):
+    whole = np.random.default_rng(0).normal(size=(40, 14, 9, 16)).astype(dtype)
+    whole[3, 4, 5, 6], whole[7, 8, 1, 2] = np.inf, np.nan
+    for x in (whole, whole[::2, ::-1], whole.transpose(2, 1, 0, 3)):
+        last = tuple(range(-axes, 0))
+        out = np.full(x.sum(axis=last, keepdims=True).shape, 7, dtype)
+        sums.add_columns(x, axes, out)
+        expected = x.sum(axis=last, dtype=np.float64, keepdims=True)
+        np.testing.assert_allclose(out, expected, atol=2e-5 if dtype is np.float32 else 1e-11)
+        assert sums.fits_last(x, axes)
+
+
 def test_infinite_numbers_and_nan_come_through():
     x = np.ones((300, 16))
     x[3, 4], x[5, 6] = np.inf, np.nan

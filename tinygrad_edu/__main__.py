@@ -23,6 +23,7 @@ EXIT_CODES = """exit codes:
   2  the command cannot be read, or the function fails
   3  nobody can tell; the report says why"""
 
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives back the exit code.
 

@@ -275,7 +275,7 @@ def pull_back(
     keep_all : bool
         Keep the gradients of nodes that handed theirs on.
     done : callable, optional
-        ``done(node, gradients)`` is called when a node has handed its gradient on, with those that wait.
+        ``done(node, gradients)``, when a node has handed its gradient on; the gradients are those that wait.
 
     Returns
     -------

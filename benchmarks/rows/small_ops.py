@@ -63,7 +63,7 @@ def numpy_by_hand(dtype: str) -> Any:
 
 
 def torch(dtype: str) -> Any:
-    """PyTorch, eager; on one thread, which is its best here: with more, they wait for each other, and it takes 4.8 ms."""
+    """PyTorch, eager; on one thread, its best here: with more, they wait for each other, up to 5 ms a step."""
     torch = torch_here()
     torch.set_num_threads(1)
     a, b = (torch.from_numpy(x).requires_grad_() for x in _problem(dtype))

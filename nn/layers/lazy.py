@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_edu import Value
 from tinygrad_edu.errors import ArgumentError, ShapeError
 from tinygrad_edu.nn.arguments import size
 from tinygrad_edu.nn.init import Initializer, Rng, initializer, zeros
 from tinygrad_edu.nn.module import Module, Parameter
-from tinygrad_edu.op import Node
 
 
 @dataclass
@@ -79,7 +79,7 @@ class LazyLayer(Module):
 
     def _check(self, x: Any) -> None:
         """Refuse an input whose axes or last size are not what this layer takes."""
-        shape = x.shape if isinstance(x, Node) else np.shape(x)
+        shape = x.shape if isinstance(x, Value) else np.shape(x)
         if not shape or shape[-1] != self.in_features or (self.axes and len(shape) != self.axes):
             self._refuse(shape)
 

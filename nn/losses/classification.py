@@ -16,8 +16,7 @@ from tinygrad_edu.nn.losses.common import (
     reduced,
     refuse,
     shape_of,
-)  # fmt: skip
-from tinygrad_edu.op import Node
+)
 from tinygrad_edu.ops.activation import log_softmax, softplus
 from tinygrad_edu.ops.questions import holds
 
@@ -288,7 +287,7 @@ def _chosen(
     kept = labels != ignored
     if weights is None and not smoothing and holds(kept.all()):
         # A plan picks before it knows whether its answer still holds: so there, too, every index is in range.
-        at = np.where(kept, labels, 0) if isinstance(labels, Node) else labels
+        at = labels if isinstance(labels, np.ndarray) else np.where(kept, labels, 0)
         return reduced(name, -_picked(log_p, at, shape), reduction)
     at = np.where(kept, labels, 0)
     losses = -_picked(log_p, at, shape)

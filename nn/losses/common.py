@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_edu import array
+from tinygrad_edu import Value, array
 from tinygrad_edu.errors import ArgumentError, DataError, ShapeError
 from tinygrad_edu.op import Node
 from tinygrad_edu.ops import mean, sum
@@ -26,7 +26,7 @@ def reduced(name: str, losses: Any, reduction: str) -> Any:
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """`np.shape`, for a Value at a third of the price."""
-    return x.shape if isinstance(x, Node) else np.shape(x)
+    return x.shape if isinstance(x, Value) else np.shape(x)
 
 
 def joined(x: Any) -> Any:

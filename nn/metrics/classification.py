@@ -44,7 +44,7 @@ def accuracy(predictions: Any, labels: Any, threshold: float = 0.0) -> float:
     (1.0, 0.6666666666666666)
     """
     chosen, wanted, _ = decided("accuracy", predictions, labels, threshold)
-    return float(np.mean(chosen == wanted))
+    return float(np.count_nonzero(chosen == wanted) / wanted.size)
 
 
 def top_k_accuracy(scores: Any, labels: Any, k: int = 5) -> float:

@@ -30,7 +30,7 @@ def decided(name: str, predictions: Any, labels: Any, threshold: float) -> tuple
         classes, chosen, wanted = 2, scores > threshold, wanted > 0
     else:
         chosen = scores
-    if chosen.size != wanted.size or np.squeeze(chosen).shape != np.squeeze(wanted).shape:
+    if chosen.shape != wanted.shape and np.squeeze(chosen).shape != np.squeeze(wanted).shape:
         raise ShapeError(
             f"{name}: predictions of shape {scores.shape} and labels of shape {np.shape(labels)} do not go together; "
             "expected (n, classes) and (n,), or the same shape"

@@ -78,7 +78,7 @@ class Optimizer:
         states = iter(self.state)
         for group in self.param_groups:
             options = {key: value for key, value in group.items() if key != "params"}
-            for x, state in zip(group["params"], states, strict=False):
+            for x, state in zip(group["params"], states, strict=False):  # `states` last: it goes on in the next group
                 g = x.grad
                 if g is None:
                     continue

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from tinygrad_edu.check.findings import Doubts
 from tinygrad_edu.check.intervals import UNIT, Sample
-from tinygrad_edu.check.judge import Doubts, judge
+from tinygrad_edu.check.judge import judge
 from tinygrad_edu.check.walk import Verdict, Walk
 
 

@@ -37,6 +37,15 @@ def test_a_pooling_costs_one_operation_for_each_number_of_each_window():
     assert flops_of(pool) == flops_of(spread) == 2 * (3 * 3 * 4) * (3 * 3)
 
 
+def test_attention_costs_two_products_and_its_gradient_five():
+    shapes = [(2, 4, 3, 5), (2, 6, 3, 5), (2, 6, 3, 7)]
+    steps = steps_of(lambda q, k, v: tinygrad_edu.dot_product_attention(q, k, v), *shapes)
+    forward, gradient = [flops_of(step) for step in steps if step.op.name.startswith("dot_product_attention")]
+    pairs = 2 * 3 * 4 * 6  # samples, heads, queries, keys
+    assert forward == 2 * pairs * (5 + 7)
+    assert gradient == 2 * pairs * (3 * 5 + 2 * 7)
+
+
 def test_a_step_that_only_looks_costs_nothing():
     (look, add, *_) = steps_of(lambda x: x.T + 1.0, (2, 3))
     assert (flops_of(look), bytes_of(look)) == (0, 0)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tinygrad_edu import Value, nn
-from tinygrad_edu.compiler.hidden import PATIENCE, FlatNumbers
+from tinygrad_edu.compiler.hidden import PATIENCE, SOON, FlatNumbers
 from tinygrad_edu.nn.module import Parameter
 from tinygrad_edu.nn.step import CompiledStep
 
@@ -135,6 +135,15 @@ def test_who_looks_after_every_step_has_the_numbers_given_out_from_then_on():
     step()
     assert not step.gradients.flat.hidden
     assert model.parameters()[0].data != last
+
+
+def test_who_looks_now_and_then_leaves_them_hidden():
+    model, step = made()
+    for _ in range(2 * PATIENCE):
+        for _ in range(SOON):
+            step()
+        assert step.gradients.flat.hidden
+        assert type(model.parameters()[0].data) is float
 
 
 def test_eager_code_goes_on_where_a_compiled_step_stopped():

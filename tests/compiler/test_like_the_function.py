@@ -234,3 +234,14 @@ def test_a_refused_recording_leaves_random_generators_as_they_were(draws):
     with pytest.raises(CompileError, match="random generator"):
         tinygrad_edu.compile(f)(X)
     assert (rng.bit_generator.state, np.random.get_state()[2]) == before
+
+
+def test_a_seed_that_keeps_half_precision_from_underflow_comes_before_the_rules():
+    w = Value(np.array([1.0, 2.0], np.float16))
+    small = np.array([1e-4, 2e-4], np.float16)
+    fast = tinygrad_edu.compile(lambda x: ((w * x) * x).sum())
+    for f in (fast.f, fast, fast):
+        w.grad = None
+        f(small).backward(np.float16(4096.0))
+        np.testing.assert_allclose(w.grad, 4096.0 * small.astype(np.float64) ** 2, rtol=2e-3)
+        assert w.grad.dtype == np.float16

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from tinygrad_edu import Value, nn, softmax, stop_gradient
+from tinygrad_edu import Value, dot_product_attention, gelu, nn, softmax, stop_gradient
 from tinygrad_edu.compiler.compiled import Arguments
 from tinygrad_edu.compiler.memory import Arena
+from tinygrad_edu.compiler.pairs import paired
 from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.passes.algebra import simplify
 from tinygrad_edu.compiler.passes.dead import drop_dead
@@ -13,6 +14,8 @@ from tinygrad_edu.compiler.passes.fold import fold_constants
 from tinygrad_edu.compiler.passes.lower import lower
 from tinygrad_edu.compiler.passes.merge import merge_repeats
 from tinygrad_edu.compiler.passes.rewriting import constant
+from tinygrad_edu.compiler.passes.stacks import join_stacks
+from tinygrad_edu.compiler.program import Program
 from tinygrad_edu.compiler.record import record_call
 from tinygrad_edu.ops.random import standard_uniform
 
@@ -41,6 +44,52 @@ def test_steps_that_nobody_needs_are_dropped():
     recording = recorded(lambda x: x * 2.0, X)
     recording.program.outputs = recording.program.inputs
     assert names(drop_dead(recording.program)) == []
+
+
+def test_a_stack_times_a_matrix_is_one_product():
+    stack, w = np.arange(24.0).reshape(2, 4, 3), X.T.copy()
+    assert after(join_stacks, lambda x, w: (x @ w, x @ (2.0 * w)), stack, w) == [
+        "reshape", "matmul", "reshape", "multiply", "matmul", "reshape",
+    ]  # fmt: skip
+
+
+def test_products_that_would_need_a_copy_stay_as_they_are():
+    stack, w = np.arange(24.0).reshape(2, 3, 4), X.T.copy()
+    assert after(join_stacks, lambda x, w: np.swapaxes(x, 1, 2) @ w, stack, w) == ["swapaxes", "matmul"]
+    assert after(join_stacks, lambda x, w: x @ w, stack, np.ones((2, 4, 1))) == ["matmul"]
+    assert after(join_stacks, lambda x, w: x @ w, X, w) == ["matmul"]
+
+
+def test_gelu_and_its_slope_are_one_step_where_both_are_wanted():
+    x = np.linspace(-4.0, 4.0, 2000, dtype=np.float32)
+    recording = recorded(lambda x: gelu(x).sum(), Value(x), differentiate=True)
+    program, _ = optimise(recording.program)
+    assert {"gelu", "gelu_slope"} <= set(names(program))
+    both = [step for step in paired(program.steps) if step.op.name == "gelu_and_slope"]
+    assert [len(step.outs) for step in both] == [2]
+    assert not any(step.op.name in ("gelu", "gelu_slope") for step in paired(program.steps))
+    alone = [step for step in program.steps if step.op.name != "gelu_slope"]
+    assert paired(alone) == alone
+    found = Program(program.inputs, paired(program.steps), program.outputs).run([x])
+    for one, expected in zip(found, program.run([x]), strict=True):
+        np.testing.assert_array_equal(one, expected)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_leaves_its_weights_for_its_gradient(causal):
+    draw = np.random.default_rng(0).normal
+    q, k, v = draw(size=(2, 5, 3, 4)), draw(size=(2, 7, 3, 4)), draw(size=(2, 7, 3, 2))
+
+    def attend(q, k, v):
+        return (dot_product_attention(q, k, v, causal=causal) ** 2).sum()
+
+    program, _ = optimise(recorded(attend, *map(Value, (q, k, v)), differentiate=True).program)
+    steps = paired(program.steps)
+    assert {"attention_and_weights", "attention_gradient_of_weights"} <= {step.op.name for step in steps}
+    assert len(steps) == len(program.steps)
+    found = Program(program.inputs, steps, program.outputs).run([q, k, v])
+    for one, expected in zip(found, program.run([q, k, v]), strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-13)
 
 
 def test_constants_are_computed_once():

@@ -39,7 +39,18 @@ def sums_of_each_kind() -> tuple[Any, Any]:
     return loss, weights
 
 
+def one_layer() -> tuple[Any, Any]:
+    weights = [Value(x) for x in (0.5, -0.25, 0.75)]
+    rows = [[float(i), 1.0 / (i + 1.0)] for i in range(16)]
+
+    def loss() -> Any:
+        return sum((weights[0] + weights[1] * a + weights[2] * b).relu() for a, b in rows)
+
+    return loss, weights
+
+
 CASES = {
+    "one layer": one_layer,
     "relu": lambda: mlp_loss("relu"),
     "tanh": lambda: mlp_loss("tanh"),
     "more samples than a sum has at once": lambda: mlp_loss("relu", 70),
@@ -47,7 +58,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["one layer", *(pytest.param(case, marks=pytest.mark.slow) for case in [*CASES][1:])])
 def test_a_step_in_one_kernel_gives_the_loss_and_the_gradients_of_eager_code(case, monkeypatch):
     made = []
     monkeypatch.setattr(
@@ -71,6 +82,7 @@ def test_a_step_in_one_kernel_gives_the_loss_and_the_gradients_of_eager_code(cas
     assert made, "there is a kernel"
 
 
+@pytest.mark.slow
 def test_nan_and_infinity_come_through_as_in_eager_code():
     loss, parameters = mlp_loss("relu")
     step = CompiledStep(loss, nn.SGD(parameters, lr=0.05), jit=True)

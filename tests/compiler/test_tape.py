@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_edu.compiler.compiled import compile
+from tinygrad_edu.compiler.explain import bytes_text
 from tinygrad_edu.compiler.record import record_call
 from tinygrad_edu.compiler.tape import Tape, fits
 from tinygrad_edu.errors import CompileError
@@ -79,4 +80,8 @@ def test_compile_runs_a_long_recurrence_as_a_tape():
         expected.backward()
         assert out.data == expected.data
         assert found == pytest.approx((x.grad, w.grad), rel=1e-13)
-    assert "a tape of 2,000 operations" in fast.explain()
+    text = fast.explain()
+    assert "a tape of 2,000 operations" in text
+    (plan,) = next(iter(fast.plans.values()))
+    tape = plan.runner().tape
+    assert f"memory: {bytes_text(16 * (tape.first + 2000))} in buffers" in text

@@ -1,5 +1,6 @@
 """Training by plans: parameters, state and history are those of training one operation after the other, to rounding."""
 
+import platform
 from functools import partial
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from tinygrad_edu import nn
 from tinygrad_edu.compiler import update as updates
+from tinygrad_edu.compiler.kernels.denormals import PROCESSORS
 from tinygrad_edu.errors import CompileError, DataError, GradientError
 from tinygrad_edu.nn.data import moons
 from tinygrad_edu.nn.step import CompiledStep
@@ -185,6 +187,22 @@ def test_an_update_done_in_pieces_or_by_one_kernel_is_the_update(monkeypatch, ji
         step(x, labels)
         assert_alike(compiled, plain)
     assert {len(update.codes) for update in step._updates.values()} == {pieces}
+
+
+@pytest.mark.parametrize(("eps", "left"), [(1e-8, 0.0), (0.0, 9e-41)])
+def test_moments_below_the_normal_range_become_zero_only_where_eps_makes_them_nothing(eps, left):
+    pytest.importorskip("numba")
+    weight = nn.Parameter(np.ones((2, 2), np.float32))
+    adam = nn.Adam([weight], lr=0.1, eps=eps)
+    step = CompiledStep(lambda x: (weight * x).sum(), adam, jit=True)
+    step(np.ones((2, 2), np.float32))
+    adam.state[0]["exp_avg"][...] = 1e-40
+    step(np.zeros((2, 2), np.float32))
+    small = np.float32(1e-40) * np.float32(0.5)  # on this thread again what it is
+    assert small > 0
+    flushes = platform.machine() in PROCESSORS
+    expected = left if flushes else 9e-41
+    np.testing.assert_allclose(adam.state[0]["exp_avg"], np.full((2, 2), expected, np.float32), rtol=1e-3)
 
 
 @pytest.mark.parametrize("jit", [False, True])

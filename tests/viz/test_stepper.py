@@ -57,6 +57,20 @@ def test_finite_differences_stand_beside_every_gradient_and_agree(make):
         np.testing.assert_allclose(node["differences"], numbers[node["gradient"]], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(("size", "taken"), [(199, True), (200, False)])  # twice that, and the sum
+def test_differences_are_taken_of_up_to_400_numbers(size, taken):
+    x = Value(np.ones(size))
+    nodes = viz.stepper((x * x).sum()).data["nodes"]
+    assert [node["differences"] is not None for node in nodes] == [taken] * 3
+
+
+def test_a_linear_map_is_written_with_what_it_does():
+    x = Value(np.arange(6.0).reshape(2, 3))
+    said = [use["symbols"] for use in viz.stepper((x.T[0] * np.array([2.0, 3.0])).sum()).data["uses"]]
+    assert said[0] == "dL/dL through Σ: 1"
+    assert said[2] == "dL/dv3 through [ ]: 1 at the entries read; repeats add up"
+
+
 def test_the_update_shows_the_loss_after_one_step():
     w, x = Value(3.0, name="w"), Value(2.0, name="x")
     data = viz.stepper((w * x - 1.0) ** 2, rate=0.01).data

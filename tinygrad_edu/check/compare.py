@@ -9,8 +9,9 @@ import numpy as np
 
 from tinygrad_edu.check.branches import switches, told
 from tinygrad_edu.check.claims import Array, Claim
+from tinygrad_edu.check.findings import Doubts, Finding
 from tinygrad_edu.check.intervals import Sample
-from tinygrad_edu.check.judge import SHARP, Doubts, Finding, judge
+from tinygrad_edu.check.judge import SHARP, judge
 from tinygrad_edu.check.lines import Coordinate, Cotangent, Line, Shaken, cotangents, noise_level, scales
 from tinygrad_edu.check.report import Entry
 from tinygrad_edu.check.roughness import DEVIATIONS, estimate_noise

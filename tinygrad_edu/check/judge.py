@@ -6,9 +6,8 @@ that a float can resolve to the coarsest.
 """
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
+from tinygrad_edu.check.findings import NONE, Doubts, Finding
 from tinygrad_edu.check.intervals import UNIT, Interval
 from tinygrad_edu.check.walk import FINEST, FIRST, Verdict, Walk
 
@@ -37,33 +36,6 @@ CLOSE_BY = 2.0**-16  # a step over which a function that hides in its rounding m
 NOISY = 2.0**-12  # noise, as a part of the function's magnitude, at which no slope is told from noise
 ALIKE = 1e-9  # a slope that is a smaller part of a kink is zero, to the reader
 MOST_DIGITS = 15.9
-
-
-class Doubts(NamedTuple):
-    """What is asked before anything is said against a claim.
-
-    `noise` gives the function's noise as it shows when all of its inputs move, `slope` that of its slope.
-    """
-
-    noise: Callable[[], float] = lambda: 0.0
-    slope: Callable[[], float] = lambda: 0.0
-
-
-NONE = Doubts()
-
-
-class Finding(NamedTuple):
-    """The verdict on one claim; `numeric` ± `error` is what the samples say (nan and inf if nothing).
-
-    `rough`: the function has a kink or a jump, which may be told by name.
-    """
-
-    verdict: Verdict
-    numeric: float = math.nan
-    error: float = math.inf
-    digits: float = 0.0
-    reason: str = ""
-    rough: bool = False
 
 
 class Judge:

@@ -65,9 +65,7 @@ class Code:
         like: "Code | None" = None,
         jit: bool = False,
     ) -> None:
-        self.parts = fused_parts(parts) if jit else [
-            Part(part.name, part.inputs, paired(part.steps), part.outputs) for part in parts
-        ]
+        self.parts = fused_parts(parts) if jit else paired_parts(parts)
         self.kernels: dict[str, str] = {}
         self.held = held or {}
         self.into = into or {}
@@ -378,6 +376,11 @@ def needed(roots: Sequence[Var], producer: dict[Var, Step]) -> set[Var]:
             if var in producer:
                 stack.extend(producer[var].operands)
     return found
+
+
+def paired_parts(parts: Sequence[Part]) -> list[Part]:
+    """The parts, with steps that share their work as one."""
+    return [Part(part.name, part.inputs, paired(part.steps), part.outputs) for part in parts]
 
 
 def fused_parts(parts: Sequence[Part]) -> list[Part]:

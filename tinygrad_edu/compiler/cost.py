@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tinygrad_edu.compiler.emit import view_of
 from tinygrad_edu.compiler.program import Step
+from tinygrad_edu.ops.geometry import Geometry
 
 SHOWN = 4  # operations that `shares` names
 
@@ -60,14 +61,22 @@ def _einsum(step: Step) -> int:
 def _convolution(step: Step) -> int:
     """The whole kernel at each place, forward and for both gradients."""
     kernel = step.out if step.op.name == "conv2d_kernel" else step.operands[1]
-    return 2 * step.operands[0].shape[0] * math.prod(step.params["geometry"].out) * kernel.size
+    geometry: Geometry = step.params["geometry"]
+    return 2 * step.operands[0].shape[0] * math.prod(geometry.out) * kernel.size
 
 
 def _windows(step: Step) -> int:
     """One operation for each number of each window."""
-    geometry = step.params["geometry"]
+    geometry: Geometry = step.params["geometry"]
     largest = max((step.out, *step.operands), key=lambda var: var.size)
     return largest.size // math.prod(geometry.size) * math.prod(geometry.out) * math.prod(geometry.kernel)
+
+
+def _attention(step: Step) -> int:
+    """Scores and weighted values; for the gradient the scores again, and two products for each of both."""
+    *_, q, k, v, _ = step.operands
+    scores, values = 2 * q.size * k.shape[1], 2 * math.prod(q.shape[:3]) * k.shape[1] * v.shape[3]
+    return scores + values if step.op.name == "dot_product_attention" else 3 * scores + 2 * values
 
 
 def _sorted(step: Step) -> int:
@@ -95,6 +104,7 @@ OPERATIONS: Mapping[str, Callable[[Step], int]] = {
         ),
         _windows,
     ),
+    **dict.fromkeys(("dot_product_attention", "dot_product_attention_gradient"), _attention),
     **dict.fromkeys(("sort", "argsort", "partition"), _sorted),
     **dict.fromkeys(
         ("inv", "det", "slogdet", "solve", "cholesky", "svd", "qr", "eigh", "pinv", "lstsq", "expm", "cofactor"), _cubic

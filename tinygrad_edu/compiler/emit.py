@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu import sums
-from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.compiler import pairs
+from tinygrad_edu.compiler.program import Step, Var, axes_of
 from tinygrad_edu.kinds import Elementwise, General
 from tinygrad_edu.ops import attention, gaussian, pooling, windows
 from tinygrad_edu.ops.indexing import At
@@ -60,10 +61,12 @@ def _reduction(ufunc: np.ufunc) -> Writer:
 
 
 def _sum(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
-    x, axis, n = step.operands[0], step.params["axis"], len(step.operands[0].shape)
-    gone = sorted({a % n for a in (axis if isinstance(axis, tuple) else (axis,))}) if axis is not None else []
-    if gone and gone == list(range(len(gone))) and sums.fits(x, len(gone)):
+    x, gone = step.operands[0], axes_of(step) if step.params["axis"] is not None else ()
+    if gone and gone == tuple(range(len(gone))) and sums.fits(x, len(gone)):
         return [f"{bind(sums.add_rows, 'add_rows')}({xs[0]}, {len(gone)}, {out})"]
+    n = len(x.shape)
+    if gone and gone == tuple(range(n - len(gone), n)) and x.dtype == step.out.dtype and sums.fits_last(x, len(gone)):
+        return [f"{bind(sums.add_columns, 'add_columns')}({xs[0]}, {len(gone)}, {out})"]
     return _reduction(np.add).lines(step, bind, xs, out)
 
 
@@ -206,6 +209,8 @@ WRITERS: dict[str, Writer] = {
     "gelu_and_slope": _into(gaussian.gelu_and_slope, "gelu_and_slope"),
     "dot_product_attention": _into(attention.forward, "attention"),
     "dot_product_attention_gradient": _into(attention.gradient, "attention_gradient"),
+    "attention_and_weights": _into(attention.forward, "attention"),
+    "attention_gradient_of_weights": _into(pairs.gradient_of_weights, "attention_gradient"),
     "standard_uniform": _draw("random"),
     "standard_normal": _draw("standard_normal"),
 }

@@ -16,7 +16,7 @@ NUMBERS = (bool, int, float, complex)  # of which different ones are equal: 1 an
 PLAIN = (*NUMBERS, str, bytes, type(None))
 CONTAINERS = (list, tuple, dict, set, frozenset)
 EQUAL_IF_SAME = (*PLAIN, *CONTAINERS, BuiltinFunctionType, MethodType)  # or no different
-VALUES = (type({}.values()), type(vars(object).values()))
+VALUES: tuple[type, ...] = (type({}.values()), type(vars(object).values()))
 DEEPEST = 8
 
 
@@ -116,7 +116,7 @@ def _is_plain(thing: Any, inside: set[int], depth: int) -> bool:
 
 def _is_told_by_identity(thing: Any) -> bool:
     """Whether another thing that is equal would be noticed, or no different."""
-    kind = type(thing)
+    kind: Any = type(thing)
     return kind in EQUAL_IF_SAME or isinstance(thing, (Node, np.dtype)) or kind.__eq__ is object.__eq__
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from tinygrad_edu.op import Node
 
 _data, _grad = Node.__dict__["data"], Node.__dict__["grad"]  # the slots behind the properties below
-PATIENCE = 3  # how often somebody may look before parameters get their numbers after each step anyway
+PATIENCE = 3  # how often in turn somebody may look soon before parameters get their numbers after each step anyway
+SOON = 8  # steps
 
 
 class FlatNumbers:
@@ -49,6 +50,7 @@ class FlatNumbers:
         self.grad = np.zeros(len(self.parameters))
         self.hidden = False  # whether the parameters' numbers are those of the arrays, and they themselves have none
         self._looks = 0
+        self._steps = 0  # since they were hidden
         self._kinds = [type(p) for p in self.parameters]
         self._places = {id(p): i for i, p in enumerate(self.parameters)}
         self._pack = struct.Struct(f"{len(self.parameters)}d").pack_into
@@ -78,6 +80,7 @@ class FlatNumbers:
         """Give the parameters the numbers of the arrays, now or when somebody looks."""
         with self._lock:
             if self.hidden:
+                self._steps += 1
                 return
             if self._looks < PATIENCE:
                 self._hide()
@@ -91,7 +94,8 @@ class FlatNumbers:
         with self._lock:
             if self.hidden:
                 self.hidden = False
-                self._looks += 1
+                self._looks = self._looks + 1 if self._steps < SOON else 0
+                self._steps = 0
                 numbers = zip(self.parameters, self._kinds, self.data.tolist(), self.grad.tolist(), strict=True)
                 for parameter, kind, x, g in numbers:
                     _data.__set__(parameter, x)
@@ -112,7 +116,7 @@ class FlatNumbers:
         for parameter in self.parameters:
             _ = parameter.data  # another step may have hidden it since
         for parameter, kind in zip(self.parameters, self._kinds, strict=True):
-            parameter.__class__ = twin(kind)
+            parameter.__class__ = twin(kind)  # type: ignore[arg-type]  # a class is hashable
             _data.__set__(parameter, self)
         self.hidden = True
 

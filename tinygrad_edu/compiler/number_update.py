@@ -58,7 +58,8 @@ class NumberUpdate:
     def run(self, options: Mapping[str, Any]) -> bool:
         """One step; False, and nothing is done, if the parameters' states are no longer alike."""
         states, joint, arrays = self.states, self.joint, self.update.arrays
-        if {*map(len, states)} != {len(self.own) + len(self.common)}:
+        known = len(self.own) + len(self.common)
+        if known and {*map(len, states)} != {known}:
             return False
         for key in self.common:
             joint[key] = states[0][key]

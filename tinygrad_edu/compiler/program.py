@@ -69,6 +69,14 @@ class Step:
         return (self.out, *self.also)
 
 
+def axes_of(step: Step) -> tuple[int, ...]:
+    """The axes that a reduction goes over, counted from 0; a single number has none, though NumPy lets it be named."""
+    axis, n = step.params["axis"], len(step.operands[0].shape)
+    if axis is None or n == 0:
+        return tuple(range(n))
+    return tuple(sorted({a % n for a in (axis if isinstance(axis, tuple) else (axis,))}))
+
+
 @dataclass(eq=False, slots=True)
 class Program:
     """Inputs, steps in the order in which they run, and the variables that the caller gets."""

@@ -44,7 +44,8 @@ class Recording:
     gradients : dict of result to list
         For each differentiable result, the outputs that are the gradients of `wrt` (None where it has no bearing).
     seeds : dict of result to input
-        Where the gradient of the result comes in; a result of one number has none: it starts from 1.
+        Where the gradient of the result comes in; a result of one number has none: it starts from 1 (but in float16,
+        where a seed that keeps gradients from underflow must come first).
     environment : Environment
         What must stay as it was.
     generators : list of Generator
@@ -250,12 +251,13 @@ def _gradients(
     seeds: dict[int, Traced] = {}
     forward = list(capture.nodes)
     needed = _needed(forward, leaves)
+    half = any(getattr(capture_data(node), "dtype", None) == np.float16 for node in needed)
     wanted = [k for k, out in enumerate(outputs) if out in needed]
     for k in wanted:
         out = outputs[k]
         data = capture_data(out)
         one = 1.0 if data.__class__ is float else np.ones_like(data)
-        if np.size(data) == 1:
+        if np.size(data) == 1 and not half:
             seed = capture.frozen(one)
         else:
             seed = seeds[k] = capture.argument(one, False, f"gradient of result {k}")

@@ -40,13 +40,13 @@ class NumberGradients:
         program, grads = recording.program, recording.gradients[0]
         known = {id(p): i for i, p in enumerate(flat.parameters)}
         self.unused = [p for p in parameters if id(p) not in known]
-        packed, place = next(
-            (recording.sources[i], g)
+        at, packed, place = next(
+            (i, source, g)
             for i, g in zip(recording.wrt, grads, strict=True)
-            if isinstance(recording.sources[i], Packed)
+            if isinstance(source := recording.sources[i], Packed) and g is not None
         )
         self.feeds = Feeds(packed, flat)
-        held = {program.inputs[recording.sources.index(packed)]: self.feeds.array}
+        held = {program.inputs[at]: self.feeds.array}
         self.gradient = flat.grad if self.feeds.is_flat else np.empty_like(self.feeds.array)
         into = {program.outputs[place]: self.gradient}
         self.sources = [source for source in recording.sources if source is not packed]
@@ -175,6 +175,7 @@ def used_parameters(recording: Recording, parameters: Sequence[Any]) -> list[Any
     for packed in [source for source in varied if isinstance(source, Packed)]:
         varied = [packed.members[k] for k in packed.varied]
     used = [source for source in varied if id(source) in known]
-    if not used or (recording.differentiated and 0 not in recording.gradients):
+    reached = not recording.differentiated or any(g is not None for g in recording.gradients.get(0, ()))
+    if not used or not reached:
         raise CompileError("the loss depends on no parameter")
     return used

@@ -52,10 +52,10 @@ class Sparing:
         self._seen = len(self.capture.nodes)
         if self._bytes > LARGE:
             waiting = {*map(id, gradients.values())}
-            for made in self._fresh:
-                if id(made) not in waiting:
-                    _forget(made)
-            self._fresh = [made for made in self._fresh if id(made) in waiting]
+            for gradient in self._fresh:
+                if id(gradient) not in waiting:
+                    _forget(gradient)
+            self._fresh = [gradient for gradient in self._fresh if id(gradient) in waiting]
             self._bytes = 0
 
 

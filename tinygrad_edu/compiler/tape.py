@@ -137,13 +137,13 @@ class Tape:
         g[self.output] = seed
         for piece in reversed(self._pieces):
             if piece.read_a is not None and piece.read_b is not None and piece.code in (ADD, MULTIPLY):
-                up = g[piece.start : piece.stop]
+                ups = g[piece.start : piece.stop]
                 if piece.code == ADD:
-                    for i, j, u in zip(piece.a, piece.b, up, strict=True):
+                    for i, j, u in zip(piece.a, piece.b, ups, strict=True):
                         g[i] += u
                         g[j] += u
                 else:
-                    for i, j, u, x, y in zip(piece.a, piece.b, up, piece.read_a(v), piece.read_b(v), strict=True):
+                    for i, j, u, x, y in zip(piece.a, piece.b, ups, piece.read_a(v), piece.read_b(v), strict=True):
                         g[i] += u * y
                         g[j] += u * x
                 continue

@@ -252,10 +252,7 @@ class _Gradients:
             parameter.grad = None
         for parameter, grad in zip(self.flat.parameters, self.flat.grads, strict=True):
             parameter.grad = grad
-        result = recording.result
-        if result.__class__ is Place:
-            return outputs[result.output]
-        return map_leaves(lambda _, leaf: outputs[leaf.output] if isinstance(leaf, Place) else leaf, result, "result")
+        return filled(recording.result, outputs)
 
     def rest(self) -> None:
         """Give large buffers back, until the next run: something else needs memory meanwhile."""
@@ -269,6 +266,17 @@ class _Gradients:
 
 
 AnyGradients = _Gradients | NumberGradients | TapedGradients
+
+
+def filled(template: Any, outputs: Sequence[Any]) -> Any:
+    """The result of a function, with outputs in their places."""
+    if template.__class__ is Place:
+        return outputs[template.output]
+    if template.__class__ is tuple:
+        return tuple([filled(item, outputs) for item in template])
+    if template is None:
+        return None
+    return map_leaves(lambda _, leaf: outputs[leaf.output] if isinstance(leaf, Place) else leaf, template, "result")
 
 
 def _has_data(source: Any) -> bool:

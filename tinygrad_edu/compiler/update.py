@@ -9,6 +9,7 @@ from tinygrad_edu.compiler.code import Code, Part
 from tinygrad_edu.compiler.compiled import Arguments
 from tinygrad_edu.compiler.hidden import FlatNumbers
 from tinygrad_edu.compiler.kernels import Fused, Warmth
+from tinygrad_edu.compiler.kernels.denormals import FLUSH, KEEP, flusher
 from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.compiler.record import Place, Recording, record_call
@@ -61,6 +62,7 @@ class Update:
         self._write()
 
     def _write(self) -> None:
+        self.swap = flusher(self.options) if self.warmth.jit else None
         size = max(self.flat.data.size, 1)
         self._write_in_pieces(size if self.warmth.jit else PIECE)
         if size > PIECE and any(step.out.size > 1 and not isinstance(step.op, Fused) for step in self._steps()):
@@ -86,8 +88,13 @@ class Update:
         first = self.states[0]
         leaves = [float(options[key]) for key in self.varying] + [float(first[key]) for key in self.numbers]
         fed = [leaves[i] for i in self.fed]
-        for code in self.codes:
-            outputs, _ = code.functions["update"](*fed)
+        old = None if self.swap is None else self.swap(FLUSH, KEEP)
+        try:
+            for code in self.codes:
+                outputs, _ = code.functions["update"](*fed)
+        finally:
+            if self.swap is not None and old is not None:
+                self.swap(old, 0)
         kinds = [type(self.numbers.get(key, 0)) for key, _ in self.given]
         numbers = {key: kind(x) for (key, _), kind, x in zip(self.given, kinds, outputs, strict=True)}
         for state in self.states if numbers or self.settled else ():

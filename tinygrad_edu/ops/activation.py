@@ -164,7 +164,8 @@ def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def _peak(x: Any, axis: Any) -> Any:
     """The largest entry, as what to subtract; 0 where it is infinite, so that inf - inf never happens."""
-    peak = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    lowest = -np.inf if np.result_type(x).kind == "f" else None  # of whole numbers there is none
+    peak = np.maximum.reduce(x, axis=axis, keepdims=True, initial=lowest)
     return np.where(np.isfinite(peak), peak, 0)
 
 

@@ -78,24 +78,34 @@ def dot_product_attention(query: Any, key: Any, value: Any, mask: Any = None, ca
 # -- on arrays, block by block
 
 
-def forward(q: Any, k: Any, v: Any, allowed: Any, out: Any = None) -> Any:
-    """The result for arrays; into `out` if it is given."""
+def forward(q: Any, k: Any, v: Any, allowed: Any, out: Any = None, weights: Any = None) -> Any:
+    """The result for arrays; into `out` if it is given, and the weights into a flat array, as `gradient` wants them."""
     if out is None:
         out = np.empty((*q.shape[:3], v.shape[3]), np.result_type(q, k, v))
+    kept = 0
     for at, ceiling in _blocks(q, k, allowed, out.dtype):
-        weights = _shares(q[at], k[at], ceiling, out.dtype)
-        np.matmul(weights.transpose(1, 2, 3, 0), v[at].swapaxes(1, 2), out=out[at].swapaxes(1, 2))
+        room = _room(q[at], k[at], out.dtype, weights, kept)
+        kept += room.size
+        _shares(q[at], k[at], ceiling, room)
+        np.matmul(room.transpose(1, 2, 3, 0), v[at].swapaxes(1, 2), out=out[at].swapaxes(1, 2))
     return out
 
 
-def gradient(g: Any, q: Any, k: Any, v: Any, allowed: Any, out: Any = None) -> Any:
-    """The gradients of q, k and v for that of the result, one after the other in one flat array."""
+def gradient(g: Any, q: Any, k: Any, v: Any, allowed: Any, out: Any = None, kept: Any = None) -> Any:
+    """The gradients of q, k and v for that of the result, one after the other in one flat array.
+
+    With the weights that `forward` left, these need not be computed again; they are overwritten.
+    """
     dtype = np.result_type(g, q, k, v)
     if out is None:
         out = np.empty(q.size + k.size + v.size, dtype)
     parts = pieces(out, (q.shape, k.shape, v.shape))
+    used = 0
     for at, ceiling in _blocks(q, k, allowed, dtype):
-        weights = _shares(q[at], k[at], ceiling, dtype)
+        weights = _room(q[at], k[at], dtype, kept, used)
+        used += weights.size
+        if kept is None:
+            _shares(q[at], k[at], ceiling, weights)
         of_q, of_k, of_v = (part[at].swapaxes(1, 2) for part in parts)
         np.matmul(weights.transpose(1, 2, 0, 3), g[at].swapaxes(1, 2), out=of_v)
         slopes = np.empty_like(weights)
@@ -143,11 +153,16 @@ def _blocks(q: Any, k: Any, allowed: Any, dtype: Any) -> Iterator[tuple[Any, Any
             yield at, here
 
 
-def _shares(q: Any, k: Any, ceiling: Any, dtype: Any) -> Any:
-    """The weights, shape (keys, batch, heads, queries): a softmax over the first axis; 0 where all keys are hidden."""
+def _room(q: Any, k: Any, dtype: Any, given: Any, start: int) -> Any:
+    """Where the weights of a block go, shape (keys, batch, heads, queries)."""
     batch, n, heads, _ = q.shape
-    scores = np.empty((k.shape[1], batch, heads, n), dtype)
-    columns = np.multiply(q.transpose(0, 2, 3, 1), _scale(q), dtype=dtype, order="C")
+    shape = k.shape[1], batch, heads, n
+    return np.empty(shape, dtype) if given is None else given[start : start + math.prod(shape)].reshape(shape)
+
+
+def _shares(q: Any, k: Any, ceiling: Any, scores: Any) -> None:
+    """Leave the weights in `scores`: a softmax over the first axis; 0 where all keys are hidden."""
+    columns = np.multiply(q.transpose(0, 2, 3, 1), _scale(q), dtype=scores.dtype, order="C")
     np.matmul(_rows_of(k), columns, out=scores.transpose(1, 2, 0, 3))
     if ceiling is not None:
         np.fmin(scores, ceiling, out=scores)
@@ -158,7 +173,6 @@ def _shares(q: Any, k: Any, ceiling: Any, dtype: Any) -> Any:
     total = np.add.reduce(scores, axis=0)
     total += total == 0.0
     scores *= np.reciprocal(total)
-    return scores
 
 
 def _rows_of(x: Any, scale: float | None = None) -> Any:
@@ -270,13 +284,13 @@ CASES = (
 attended = _Attention(
     "dot_product_attention", lambda q, k, v, allowed: forward(q, k, v, allowed),
     pull=(*map(_pull_one, range(3)), None), push=(*map(_push_one, range(3)), None),
-    symbol="attention", reads=("d s k, with s the scores", "d s^T q", "weights^T g", "0"),
+    symbol="attention", reads=("ds k / √d, ds of the scores", "ds.T q / √d", "weights.T g", "0"),
     domain=(Interval(), Interval(), Interval(), MASK), cases=tuple(case(*shapes) for shapes in CASES),
     doc="""Softmax of query times key, times value; see the function of that name.""",
 )  # fmt: skip
 register(attended)
 
-attention_gradient = General(
+attention_gradient: General = General(
     "dot_product_attention_gradient", lambda g, q, k, v, allowed: gradient(g, q, k, v, allowed),
     pull=(lambda u, out, g, *xs: _push(*pieces(u, [np.shape(x) for x in xs[:3]]), *xs),
           *map(_bend_one, range(3)), None),

@@ -95,9 +95,11 @@ def spread(g: Any, out: Any, x: Any, geometry: Geometry, into: Any = None) -> An
                 np.multiply(share, mask, out=target)
             else:
                 target += share * mask
-    if into is None or into is back:
-        return unpad(back, geometry.padding)
-    into[...] = unpad(back, geometry.padding)
+    found = unpad(back, geometry.padding)
+    if into is None:
+        return found
+    if into is not back:
+        into[...] = found
     return into
 
 

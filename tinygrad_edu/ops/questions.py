@@ -129,6 +129,7 @@ class Check(General):
     """Its errors are for the user as they are."""
 
     def compute(self, *operands: Any, **params: Any) -> Any:
+        """Look at the numbers."""
         return self.forward(*operands, **params)
 
 

@@ -70,7 +70,7 @@ _sum = linear(
 )  # fmt: skip
 
 
-def _mean_of(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _mean_of(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     if x.__class__ is np.ndarray and x.dtype.char in "fd" and x.size:  # as np.mean has it, in a third of the time
         return np.add.reduce(x, axis=axis, keepdims=keepdims) / count(x, axis)
     return np.mean(x, axis=axis, keepdims=keepdims)

@@ -183,7 +183,7 @@ _gelu = elementwise(
     reads="Φ(x) + x φ(x)",
 )  # fmt: skip
 
-gelu_slope = elementwise(
+gelu_slope: Elementwise = elementwise(
     "gelu_slope", _gelu_slope, scalar=lambda x: _ndtr(x) + x * ONE_OVER_SQRT_TAU * math.exp(x * x * -0.5),
     along=(lambda t, out, x: t * ((2.0 - x * x) * (ONE_OVER_SQRT_TAU * np.exp(x * x * -0.5))),),
     symbol="gelu'", reads="(2 - x^2) φ(x)",

@@ -16,6 +16,8 @@ from tinygrad_edu.ops.geometry import Geometry, Padding
 
 TILE_BYTES = 1 << 20
 SHORT_RUN = 12  # below so many numbers in a row, one window position at a time is copied for the whole tile
+ON_ONE_THREAD = 1 << 18  # multiplications, up to which OpenBLAS does a product without a second thread to wait for
+LEAST_ROWS = 64  # of a product
 MANY_WINDOWS = 36  # in an image, from which products row by row of the kernel pay
 
 
@@ -111,11 +113,17 @@ def _by_rows(geometry: Geometry, c: int) -> bool:
     return slides and kw * c >= 4 * kh and down * across >= MANY_WINDOWS
 
 
-def _kernel_rows(x: Any, geometry: Geometry, row_bytes: int) -> Iterator[tuple[slice, slice, list[Any]]]:
-    """Tiles, each with the windows of every row of the kernel: matrices (images, windows, kw * c)."""
+def _cut(rows: int, across: int, each: int) -> int:
+    """Into how many products the rows of an image go, so that each is done on one thread, but none is too small."""
+    fitting = [n for n in range(1, rows + 1) if rows % n == 0 and rows // n * across * each <= ON_ONE_THREAD]
+    return fitting[0] if fitting and rows // fitting[0] * across >= LEAST_ROWS else 1
+
+
+def _kernel_rows(x: Any, geometry: Geometry, o: int) -> Iterator[tuple[slice, slice, list[Any]]]:
+    """Tiles, each with the windows of every row of the kernel: matrices (images, pieces, windows, kw * c)."""
     (kh, kw), across, c, gap = geometry.kernel, geometry.out[1], x.shape[3], geometry.dilation[0]
     buffer = np.empty(0, dtype=x.dtype)
-    for images, rows in tiles(x.shape[0], geometry, row_bytes):
+    for images, rows in tiles(x.shape[0], geometry, (kw * c + o) * x.itemsize):
         part, count = x[images], rows.stop - rows.start
         shape = (part.shape[0], count + (kh - 1) * gap, across, kw * c)
         if buffer.size < math.prod(shape):
@@ -123,7 +131,8 @@ def _kernel_rows(x: Any, geometry: Geometry, row_bytes: int) -> Iterator[tuple[s
         lines = buffer[: math.prod(shape)].reshape(shape)
         first = part[:, rows.start : rows.start + shape[1], :: geometry.stride[1]]
         np.copyto(lines, np.lib.stride_tricks.as_strided(first, shape, first.strides, writeable=False))
-        found = [lines[:, i * gap : i * gap + count].reshape(-1, count * across, kw * c) for i in range(kh)]
+        pieces = part.shape[0], _cut(count, across, kw * c * o), -1, kw * c
+        found = [lines[:, i * gap : i * gap + count].reshape(pieces) for i in range(kh)]
         yield images, rows, found
 
 
@@ -145,8 +154,8 @@ def correlate(x: Any, w: Any, geometry: Geometry, out: Any = None) -> Any:
 
 def _correlate_rows(x: Any, matrices: Any, geometry: Geometry, out: Any) -> None:
     o = out.shape[3]
-    for images, rows, found in _kernel_rows(x, geometry, (matrices.shape[1] + o) * out.itemsize):
-        target = out[images, rows].reshape((*found[0].shape[:2], o))
+    for images, rows, found in _kernel_rows(x, geometry, o):
+        target = out[images, rows].reshape((*found[0].shape[:3], o))
         np.matmul(found[0], matrices[0], out=target)
         for windows, matrix in zip(found[1:], matrices[1:], strict=True):
             target += windows @ matrix
@@ -161,10 +170,10 @@ def kernel_gradient(x: Any, g: Any, geometry: Geometry, out: Any = None) -> Any:
     out.fill(0)
     if _by_rows(geometry, c):
         totals = out.reshape(kh, kw * c, o)
-        for images, rows, found in _kernel_rows(x, geometry, (kw * c + o) * x.itemsize):
-            part = g[images, rows].reshape((*found[0].shape[:2], o))
+        for images, rows, found in _kernel_rows(x, geometry, o):
+            part = g[images, rows].reshape((*found[0].shape[:3], o))
             for total, windows in zip(totals, found, strict=True):
-                total += np.add.reduce(windows.swapaxes(1, 2) @ part, 0)
+                total += np.add.reduce(windows.swapaxes(2, 3) @ part, (0, 1))
         return out
     total = out.reshape(kh * kw * c, o)
     columns = Columns(x, geometry)

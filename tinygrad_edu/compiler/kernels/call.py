@@ -1,6 +1,7 @@
 """How a plan calls a kernel: which arrays it gets, and in which shape."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,9 +9,10 @@ import numpy as np
 from tinygrad_edu.compiler.kernels.fuse import Fused
 from tinygrad_edu.compiler.kernels.source import Writer, loops_of, shape_axes
 from tinygrad_edu.compiler.kernels.store import compiled
-from tinygrad_edu.compiler.kernels.threads import WORTH, halves, in_turn
+from tinygrad_edu.compiler.kernels.threads import WORTH, blas_threads, halves, in_turn
 from tinygrad_edu.compiler.kernels.whole import Whole
 from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.ops.windows import ON_ONE_THREAD
 
 
 class Space(Protocol):
@@ -18,6 +20,10 @@ class Space(Protocol):
 
     static: dict[Var, Any]
     kernels: dict[str, str]
+
+    @property
+    def parts(self) -> Sequence[Any]:
+        """The runs of steps of the plan."""
 
     def bind(self, thing: Any, hint: str) -> str:
         """A name for an object."""
@@ -41,7 +47,8 @@ def _whole_lines(op: Whole, code: Space) -> list[str]:
     arguments = ", ".join(texts)
     calls = [(compiled(kernel.source), kernel.source)]
     if kernel.count:
-        split = functools.partial(halves if kernel.flops > WORTH else in_turn, calls[0][0], kernel.count)
+        two = kernel.flops > WORTH and not (kernel.alone and _blas_waits(code))
+        split = functools.partial(halves if two else in_turn, calls[0][0], kernel.count)
         calls = [(split, kernel.source)]
     if kernel.finish is not None:
         calls.append((compiled(kernel.finish), kernel.finish))
@@ -50,6 +57,17 @@ def _whole_lines(op: Whole, code: Space) -> list[str]:
         code.kernels[name] = source
         lines.append(f"{name}({arguments})")
     return lines
+
+
+def _blas_waits(code: Space) -> bool:
+    """Whether a plan has products of matrices that OpenBLAS does on several threads.
+
+    Those wait for the next one in a loop, for some 25 ms: a second thread of ours would share a processor with them.
+    """
+    products = [step for part in code.parts for step in part.steps if step.op.name == "matmul"]
+    return blas_threads() > 1 and any(
+        step.out.size * step.operands[0].shape[-1] > ON_ONE_THREAD for step in products if step.operands[0].shape
+    )
 
 
 def _fused_lines(step: Step, code: Space) -> list[str]:

@@ -130,7 +130,9 @@ def _in_order(steps: Sequence[Step], home: dict[Step, Group]) -> list[Step | Gro
 def _kernel(group: Group, steps: Sequence[Step], wanted: Collection[Var]) -> Step:
     outside = {var for step in steps if step not in group.members for var in step.operands}
     outputs = [step.out for step in group.members if step.out in wanted or step.out in outside]
-    read = dict.fromkeys(var for step in group.members for var in step.operands)
-    operands = [var for var in read if var not in group.made and not is_number(var)]
+    read: dict[Var, None] = {}
+    for step, work in zip(group.members, group.works, strict=True):  # entrywise steps have numbers written in them
+        read.update(dict.fromkeys(var for var in step.operands if work is not None or not is_number(var)))
+    operands = [var for var in read if var not in group.made]
     kernel = chained(merged(group.members, outputs), WORKS, group.count, operands, outputs)
     return step_of(kernel, group.members, operands, outputs)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_edu.compiler.kernels.nest import is_number
 from tinygrad_edu.compiler.kernels.scalars import expression, is_known
-from tinygrad_edu.compiler.kernels.source import literal, twins_in
+from tinygrad_edu.compiler.kernels.source import literal
 from tinygrad_edu.compiler.kernels.whole import Kernel, module
 from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.kinds import Elementwise
@@ -160,10 +160,8 @@ def written_entrywise(steps: Sequence[Step], text: Text, wanted: Collection[Var]
     for step in steps:
         text.flops += PASS * step.operands[0].size
         if is_channel_sum(step):
-            total, one = (
-                text.total(step.out),
-                text.room((c,), step.out.dtype),
-            )  # of an image first: that is more accurate
+            total = text.total(step.out)
+            one = text.room((c,), step.out.dtype)  # the sums of an image, added up first: that is more accurate
             text.each.append(f"{one}[part] = 0")
             stores.append(f"{one}[part, q] += {read(step.operands[0])[0]}")
             after.append(f"{total}[part] += {one}[part]")
@@ -194,10 +192,10 @@ def chained(
         else:
             work.write(run[0], text)
     body = [*text.before, "for n in range(start, stop):", *("    " + line for line in text.each)]
-    head = [twins_in(body), TILES, *text.head] if text.head else [twins_in(body)]
+    head = [TILES, *text.head] if text.head else []
     source = module(outputs, operands, text.rooms, body, head, halves=True)
     finish = module(outputs, operands, text.rooms, text.finish) if text.finish else None
-    return Kernel(source, tuple(text.rooms), count, finish, text.flops)
+    return Kernel(source, tuple(text.rooms), count, finish, text.flops, alone=True)
 
 
 def _runs(steps: Sequence[Step], works: Mapping[str, Work]) -> list[list[Step]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tinygrad_edu.compiler.kernels.scalars import REDUCTIONS, is_known
-from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.compiler.program import Step, Var, axes_of
 
 Axes = tuple[int | None, ...]  # for each axis of a variable the axis of the nest, None for length 1
 Level = Literal["once", "row", "entry"]
@@ -159,9 +159,7 @@ class _Placer:
             return False
         else:
             nest.inside[i, 0] = base
-        n = len(x.shape)
-        axis = step.params["axis"]
-        gone = set(range(n)) if axis is None else {a % n for a in (axis if isinstance(axis, tuple) else (axis,))}
+        gone = axes_of(step)
         whole = [a for a, size in enumerate(nest.shape) if size != 1]
         spanned = [a for a in axes if a is not None]
         reduced = [a for at, a in enumerate(axes) if at in gone and a is not None]

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_edu.compiler.kernels.fuse import Fused
 from tinygrad_edu.compiler.kernels.nest import Axes, Nest, Read, is_number
-from tinygrad_edu.compiler.kernels.scalars import TRUTHS, cast, expression
+from tinygrad_edu.compiler.kernels.scalars import TRUTHS, cast, expression, is_slow
 from tinygrad_edu.compiler.kernels.stages import runs_each_entry, stages_of
 from tinygrad_edu.compiler.program import Var
 
@@ -23,6 +23,7 @@ from numba import njit, types
 from numpy import bool_, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
 
 """
+WIDE = "from tinygrad_edu.compiler.kernels.register import wide\n\n"
 OPTIONS = 'nogil=True, error_model="numpy", pipeline_class=Apart'
 ADDING = frozenset({"sum", "mean"})
 START = {"sum": "0.0", "mean": "0.0", "max": "-np.inf", "min": "np.inf", "all": "True", "any": "False"}
@@ -105,11 +106,13 @@ class Writer:
         names = [f"p{slot}" for slot in sorted(params)]
         written = {self.slots[var] for var in self.op.outputs}
         types = [array_type(params[slot], self._dimensions(params[slot]), slot in written) for slot in sorted(params)]
+        slow = any(map(is_slow, self.nest.steps))
         return "\n".join([
             HEAD,
-            twins_in(body),
+            twins_in(body) + (WIDE if slow else ""),
             f"@njit(types.void({', '.join(types)}), cache=CACHE, {OPTIONS})",
             f"def kernel({', '.join(names)}):",
+            *(["    wide()"] if slow else []),
             *body,
             "",
         ])  # fmt: skip

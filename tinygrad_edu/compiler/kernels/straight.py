@@ -12,16 +12,15 @@ import numpy as np
 
 from tinygrad_edu.compiler.emit import view_of
 from tinygrad_edu.compiler.kernels.nest import is_number
+from tinygrad_edu.compiler.kernels.places import FLOAT, ROW, Array, Index, Places
 from tinygrad_edu.compiler.kernels.scalars import REDUCTIONS, expression, is_known
 from tinygrad_edu.compiler.kernels.source import HEAD, OPTIONS, literal, twins_in
 from tinygrad_edu.compiler.kernels.store import compiled
-from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.compiler.lift.ops import strided
+from tinygrad_edu.compiler.program import Step, Var, axes_of
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Index = Sequence[str]  # for each axis the text of an index
-FLOAT, TRUTH = np.dtype(np.float64), np.dtype(np.bool_)
+TRUTH = np.dtype(np.bool_)
 LARGEST = 1 << 16  # numbers in an array; beyond, the calls do not matter, and BLAS is faster
-ROW = 64  # numbers
 MOST = 96  # steps: the compilation takes time
 Term = Callable[[str, int, Index], tuple[list[str], Callable[[Index], str]]]  # lines before a row, and of each entry
 TERMS = 4  # of an ordered sum that are added before the sum is put away
@@ -51,7 +50,7 @@ def maximum(x, y):
 """
 
 
-class Straight:
+class Straight(Places):
     """A program as one function of no arguments, which gives what a function of `Code` does.
 
     Parameters
@@ -87,25 +86,18 @@ class Straight:
         into: Mapping[Var, Array],
     ) -> None:
         _refuse_unless_small(steps)
-        self._into = into
+        super().__init__(held, into, sum(2 * out.size for step in steps for out in step.outs if out.size < ROW))
         self._readers = _readers_of(steps, outputs)
-        self._arrays: dict[Var, Array] = dict(held)
         self._inside: dict[Var, Step] = {}  # what is computed where it is read
-        self._size = 0
-        self._work = np.zeros(sum(2 * out.size for step in steps for out in step.outs if out.size < ROW) + 1)
-        self._constants: list[Array] = []
-        self._bases = [("w", self._work), *((f"x{i}", array) for i, array in enumerate(held.values()))]
-        self._bases += [(f"y{i}", array) for i, array in enumerate(into.values())]
-        self._indices: list[Array] = []
         lines: list[str] = []
         for step in steps:
             lines += self._lines(step)
         for var, target in into.items():
-            if self._array(var) is not target:
+            if self.array(var) is not target:
                 lines += self._copied(target.reshape(var.shape), var)
-        self._results = [self._array(var) for var in outputs if var not in into]
+        self._results = [self.array(var) for var in outputs if var not in into]
         self.source = self._module(lines)
-        arguments = [array for _, array in self._bases]
+        arguments = [array for _, array in self.bases]
         kernel = compiled(self.source)
         results = self._results
 
@@ -115,54 +107,6 @@ class Straight:
 
         self.functions: dict[str, Callable[..., Any]] = {name: run}
 
-    # -- where things are
-
-    def _array(self, var: Var) -> Array:
-        found = self._arrays.get(var)
-        if found is None:
-            if var.role != "constant":
-                raise LookupError("a variable is no array")
-            found = np.array(var.data, dtype=FLOAT, order="C")
-            self._bases.append((f"c{len(self._bases)}", found.reshape(-1)))
-            self._arrays[var] = found
-        return found
-
-    def _made(self, out: Var) -> Array:
-        """A place for a result."""
-        found = self._into.get(out)
-        if found is None or found.shape != out.shape:
-            found = self._room(out.size).reshape(out.shape)
-        self._arrays[out] = found
-        return found
-
-    def _room(self, size: int) -> Array:
-        """Fresh memory: an array of its own where loops over it are long, so that they need not look for overlaps."""
-        if size >= ROW:
-            self._bases.append((f"b{len(self._bases)}", np.empty(size)))
-            return self._bases[-1][1]
-        self._size += size
-        return self._work[self._size - size : self._size]
-
-    def _text(self, array: Array, index: Index) -> str:
-        """One entry of an array in the text."""
-        name, start = self._place(array)
-        terms = [f"{start}"] if start or not array.ndim else []
-        terms += [
-            i if stride == 8 else f"{i} * {stride // 8}"
-            for i, stride in zip(index, array.strides, strict=True)
-            if i != "0" and stride
-        ]
-        return f"{name}[{' + '.join(terms) or '0'}]"
-
-    def _place(self, array: Array) -> tuple[str, int]:
-        """The argument that an array lies in, and where it starts there."""
-        at = array.__array_interface__["data"][0]
-        for name, base in self._bases:
-            start = base.__array_interface__["data"][0]
-            if start <= at < start + max(base.nbytes, 1):
-                return name, (at - start) // 8
-        raise LookupError("an array lies elsewhere")
-
     def _entry(self, var: Var, index: Index) -> tuple[str, Any]:
         """One entry of a variable, and its type; `index` is that of a result which it is broadcast to."""
         if is_number(var):
@@ -170,7 +114,7 @@ class Straight:
         own = [i if n > 1 else "0" for i, n in zip(index[len(index) - len(var.shape) :], var.shape, strict=True)]
         step = self._inside.get(var)
         if step is None:
-            return self._text(self._array(var), own), FLOAT
+            return self.text(self.array(var), own), FLOAT
         if step.op.name == "first_plus":
             raise LookupError("a start is added beside a sum")
         return f"({self._formula(step, own)})", step.out.dtype
@@ -199,10 +143,10 @@ class Straight:
             return write(self, step)
         if step.op.name in REDUCTIONS or not is_known(step) or step.out.dtype != FLOAT:
             raise LookupError(f"{step.op.name} is not written in a straight kernel")
-        out = self._made(step.out)
+        out = self.made(step.out)
 
         def entry(at: Index) -> list[str]:
-            return [f"{self._text(out, at)} = {self._formula(step, at)}"]
+            return [f"{self.text(out, at)} = {self._formula(step, at)}"]
 
         return _loops(out.shape, entry)
 
@@ -216,17 +160,17 @@ class Straight:
         return _is_entrywise(step) and all(reader is not None and _reads_entries(reader, out) for reader in readers)
 
     def _look(self, step: Step, look: Callable[[Any], Any]) -> list[str]:
-        x = self._array(step.operands[0])
+        x = self.array(step.operands[0])
         view = look(x)
         if view.size == 0 or np.may_share_memory(view, x):
-            self._arrays[step.out] = view
+            self.arrays[step.out] = view
             return []
-        row = self._room(x.size).reshape(x.shape)
-        self._arrays[step.out] = look(row)
+        row = self.room(x.size).reshape(x.shape)
+        self.arrays[step.out] = look(row)
         return self._copied(row, step.operands[0])
 
-    def _copied(self, target: Array, var: Var) -> list[str]:
-        return _loops(target.shape, lambda at: [f"{self._text(target, at)} = {self._entry(var, at)[0]}"])
+    def _copied(self, target: Array, var: Var, sign: str = "=") -> list[str]:
+        return _loops(target.shape, lambda at: [f"{self.text(target, at)} {sign} {self._entry(var, at)[0]}"])
 
     def _ordered_sum(self, step: Step) -> list[str]:
         terms, start = step.operands[0], None
@@ -236,7 +180,22 @@ class Straight:
         def term(k: str, _: int, at: Index) -> tuple[list[str], Callable[[Index], str]]:
             return [], lambda j: self._entry(terms, [k, *at, *j])[0]
 
-        return self._summed(self._made(step.out), terms.shape[0], start, term)
+        return self._summed(self.made(step.out), terms.shape[0], start, term)
+
+    def _ordered_dot(self, step: Step) -> list[str]:
+        start, x, y = step.operands
+        of_x, of_y, of_out = step.params["axes"]
+        out = self.made(step.out)
+
+        def term(k: str, _: int, at: Index) -> tuple[list[str], Callable[[Index], str]]:
+            def product(j: Index) -> str:
+                index = dict(zip(of_out, [*at, *j], strict=True), k=k)
+                (a, _), (b, _) = (self._entry(v, [index[i] for i in axes]) for v, axes in ((x, of_x), (y, of_y)))
+                return f"{a} * {b}"
+
+            return [], product
+
+        return self._summed(out, x.shape[of_x.index("k")], start, term)
 
     def _summed(self, out: Array, count: int, start: Var | None, term: "Term") -> list[str]:
         """Sums of `count` terms, each after the one before: row by row of the result, some terms at a time."""
@@ -246,7 +205,7 @@ class Straight:
             terms = [term(k, i, at) for i, k in enumerate(names)]
 
             def entry(j: Index) -> list[str]:
-                target = self._text(out, [*at, *j])
+                target = self.text(out, [*at, *j])
                 before = [target]
                 if names[0] == "0":
                     before = [] if start is None else [self._entry(start, [*at, *j])[0]]
@@ -266,80 +225,95 @@ class Straight:
         return _loops(out.shape[:-1], whole)
 
     def _matmul(self, step: Step) -> list[str]:
-        x, y = map(self._array, step.operands)
+        x, y = map(self.array, step.operands)
         if x.ndim != 2 or y.ndim != 2:
             raise LookupError("a product of more than two axes")
-        out, count = self._made(step.out), x.shape[1]
-        (a, s), (b, t) = self._place(x), self._place(y)
+        out, count = self.made(step.out), x.shape[1]
+        (a, s), (b, t) = self.place(x), self.place(y)
         (si, sk), (tk, tj) = ([stride // 8 for stride in z.strides] for z in (x, y))
         if tj != 1 or y.shape[1] < 2 * TERMS:
             xs, ys = f"{a}, {s} + {{0}} * {si}, {sk}", f"{b}, {t} + {{1}} * {tj}, {tk}"
             text = f"dot({xs}, {ys}, {count})"
-            return _loops(out.shape, lambda at: [f"{self._text(out, at)} = {text.format(*at)}"])
+            return _loops(out.shape, lambda at: [f"{self.text(out, at)} = {text.format(*at)}"])
 
         def term(k: str, i: int, at: Index) -> tuple[list[str], Callable[[Index], str]]:
-            return [f"f{i} = {self._text(x, [*at, k])}"], lambda j: f"f{i} * {self._text(y, [k, *j])}"
+            return [f"f{i} = {self.text(x, [*at, k])}"], lambda j: f"f{i} * {self.text(y, [k, *j])}"
 
         return self._summed(out, count, None, term)
 
     def _sum(self, step: Step) -> list[str]:
-        x, out = self._array(step.operands[0]), self._made(step.out)
-        axis = step.params["axis"]
-        axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+        x, out = self.array(step.operands[0]), self.made(step.out)
+        axes = axes_of(step)
         if len(axes) != 1:
             if len(axes) != x.ndim or not x.flags.c_contiguous:
                 raise LookupError("a sum over some of several axes")
-            x, axes = x.reshape(-1), [0]
+            x, axes = x.reshape(-1), (0,)
         rest = np.moveaxis(x, axes[0], -1)
         flat = out.reshape(rest.shape[:-1])
         step_, count = rest.strides[-1] // 8, rest.shape[-1]
 
         def one(at: Index) -> list[str]:
-            name, _ = self._place(rest)
-            inside = self._text(rest[..., :1], [*at, "0"]).removeprefix(f"{name}[").removesuffix("]")
-            return [f"{self._text(flat, at)} = added({name}, {inside}, {step_}, {count})"]
+            name, _ = self.place(rest)
+            inside = self.text(rest[..., :1], [*at, "0"]).removeprefix(f"{name}[").removesuffix("]")
+            return [f"{self.text(flat, at)} = added({name}, {inside}, {step_}, {count})"]
 
         return _loops(flat.shape, one)
 
     def _gather(self, step: Step) -> list[str]:
-        x, out = self._array(step.operands[0]), self._made(step.out)
+        x, out = self.array(step.operands[0]), self.made(step.out)
         if not x.flags.c_contiguous:
             raise LookupError("a selection from a view")
         index = np.array(step.params["index"], dtype=np.int64).reshape(-1)
-        name = f"n{len(self._indices)}"
-        self._indices.append(index)
-        self._bases.append((name, index))
-        base, start = self._place(x)
+        name = f"n{len(self.bases)}"
+        self.bases.append((name, index))
+        base, start = self.place(x)
         flat = out.reshape(-1)
-        return _loops(flat.shape, lambda at: [f"{self._text(flat, at)} = {base}[{start} + {name}[{at[0]}]]"])
+        return _loops(flat.shape, lambda at: [f"{self.text(flat, at)} = {base}[{start} + {name}[{at[0]}]]"])
 
     def _assemble(self, step: Step) -> list[str]:
-        out, cover = self._made(step.out), step.params["cover"]
-        lines = [] if cover == "all" else _loops(out.shape, lambda at: [f"{self._text(out, at)} = 0.0"])
+        out, cover = self.made(step.out), step.params["cover"]
+        lines = [] if cover == "all" else _loops(out.shape, lambda at: [f"{self.text(out, at)} = 0.0"])
         sign = "+=" if cover in (None, "again") else "="
         for var, place in zip(step.operands, step.params["places"], strict=True):
             target = out[place]
             if not np.may_share_memory(target, out):
                 raise LookupError("a part that is no slice")
-            lines += _loops(
-                target.shape,
-                lambda at, target=target, var=var: [f"{self._text(target, at)} {sign} {self._entry(var, at)[0]}"],
-            )
+            lines += self._copied(target, var, sign)
         return lines
 
-    def _scatter(self, step: Step) -> list[str]:
-        out = self._made(step.out)
-        target = out[step.params["index"]]
+    def _within_zeros(self, step: Step) -> list[str]:
+        """Zeros, but for a regular part."""
+        out, params = self.made(step.out), step.params
+        if step.op.name == "scatter":
+            target = out[params["index"]]
+        else:
+            target = strided.forward(out, params["start"], step.operands[0].shape, params["strides"])
         if not np.may_share_memory(target, out):
             raise LookupError("a part that is no slice")
-        zeros = _loops(out.shape, lambda at: [f"{self._text(out, at)} = 0.0"])
+        zeros = _loops(out.shape, lambda at: [f"{self.text(out, at)} = 0.0"])
         return [*zeros, *self._copied(target, step.operands[0])]
 
+    def _strided(self, step: Step) -> list[str]:
+        x = self.array(step.operands[0])
+        view = strided.forward(x, **step.params)
+        if not np.may_share_memory(view, x):
+            raise LookupError("a regular part of a view")
+        self.arrays[step.out] = view
+        return []
+
+    def _concatenate(self, step: Step) -> list[str]:
+        out, axis, start, lines = self.made(step.out), step.params["axis"] % len(step.out.shape), 0, []
+        for var in step.operands:
+            end = start + var.shape[axis]
+            lines += self._copied(out[(slice(None),) * axis + (slice(start, end),)], var)
+            start = end
+        return lines
+
     def _module(self, lines: Sequence[str]) -> str:
-        names = [name for name, _ in self._bases]
+        names = [name for name, _ in self.bases]
         types = [
             "types.Array(types.int64, 1, 'C', readonly=True)" if base.dtype == np.int64
-            else "types.float64[::1]" for _, base in self._bases
+            else "types.float64[::1]" for _, base in self.bases
         ]  # fmt: skip
         return "\n".join([
             HEAD,
@@ -358,7 +332,11 @@ WRITERS: dict[str, Callable[[Straight, Step], list[str]]] = {
     "sum": Straight._sum,
     "gather": Straight._gather,
     "assemble": Straight._assemble,
-    "scatter": Straight._scatter,
+    "scatter": Straight._within_zeros,
+    "unstrided": Straight._within_zeros,
+    "strided": Straight._strided,
+    "ordered_dot": Straight._ordered_dot,
+    "concatenate": Straight._concatenate,
 }
 
 

@@ -52,7 +52,7 @@ class KernelTape(Tape):
 
     def forward(self, inputs: Sequence[float]) -> float:
         """The output for these inputs."""
-        self._pack(self._values, 0, *inputs)
+        self._pack(self._values.data, 0, *inputs)
         self._run(self._runs, self._code, self._values)
         return float(self._values[self.output])
 

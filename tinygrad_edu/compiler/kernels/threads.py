@@ -78,6 +78,12 @@ def allowed() -> int:
     return min(there, 2)
 
 
+def blas_threads() -> int:
+    """How many threads OpenBLAS uses, as far as the environment tells."""
+    said = os.environ.get("OPENBLAS_NUM_THREADS", "").strip()
+    return int(said) if said.isdigit() else allowed()
+
+
 def _hire() -> Worker | None:
     """A worker with nothing to do, if there is one or may be one more."""
     try:

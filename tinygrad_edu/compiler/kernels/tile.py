@@ -92,7 +92,7 @@ def tile(
         be 1 or more. `add` is 0, or 1 to add to what `c` holds.
     """
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
     def product(_context: Any, c: Any, a: Any, b: Any, n1: Any, a1: Any, b1: Any, n2: Any, a2: Any, b2: Any,
                 ar: Any, cr: Any, add: Any) -> Any:  # fmt: skip
         def write(_target: Any, builder: Any, _signature: Any, args: Sequence[Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.compiler.kernels.source import HEAD, OPTIONS, array_type
+from tinygrad_edu.compiler.kernels.source import HEAD, OPTIONS, array_type, twins_in
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.op import Operation
 
@@ -31,6 +31,8 @@ class Kernel:
         About how many operations on numbers it takes: whether halves are worth two threads.
     over : tuple of int
         The operands whose memory the first result may take, where they have its shape and type.
+    alone : bool
+        Whether halves go to two threads only where no thread of BLAS waits for products beside them.
     """
 
     source: str
@@ -39,6 +41,7 @@ class Kernel:
     finish: str | None = None
     flops: float = 0.0
     over: tuple[int, ...] = ()
+    alone: bool = False
 
 
 class Whole(Operation):
@@ -105,7 +108,7 @@ def module(
         types += ["types.int64"] * 3
     return "\n".join([
         HEAD,
-        "from tinygrad_edu.compiler.kernels.functions import Apart",
+        twins_in(body).rstrip(),
         *head,
         "",
         "",

@@ -266,9 +266,10 @@ class Emitter:
             affine = Affine(first.affine.start, (*first.affine.strides, stride))
         names = letters + "k"
         if affine is not None:  # as the array has its axes
-            order = sorted(range(at.ndim), key=lambda axis: -abs(affine.strides[axis]))
+            strides = affine.strides
+            order = sorted(range(at.ndim), key=lambda axis: -abs(strides[axis]))
             at, names = at.transpose(order), "".join(names[axis] for axis in order)
-            affine = Affine(affine.start, tuple([affine.strides[axis] for axis in order]))
+            affine = Affine(affine.start, tuple([strides[axis] for axis in order]))
         part = Part(run.source, at, affine)
         kept = [axis for axis in range(at.ndim) if names[axis] == "k" or not part.still(axis)]
         var = self.read(part)

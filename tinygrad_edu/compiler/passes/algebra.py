@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compiler.passes.rewriting import Rewrite, constant, result, rewrite
-from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.compiler.program import Program, Step, Var, axes_of
 from tinygrad_edu.op import REGISTRY
 from tinygrad_edu.ops.indexing import At
 
@@ -162,10 +162,7 @@ def _from_zero(step: Step, made: Made) -> Rewrite:
 def _summed(step: Step, made: Made) -> Rewrite:
     """A sum over axes of length 1 needs no adding up."""
     x = step.operands[0]
-    axes = step.params["axis"]
-    n = len(x.shape)
-    over = range(n) if axes is None or n == 0 else [a % n for a in (axes if isinstance(axes, tuple) else (axes,))]
-    if x.dtype is not None and x.dtype == step.out.dtype and math.prod(x.shape[i] for i in over) == 1:
+    if x.dtype is not None and x.dtype == step.out.dtype and math.prod(x.shape[i] for i in axes_of(step)) == 1:
         return _from_nothing(step, x)
     return None
 

@@ -60,6 +60,7 @@ Object.assign(EACH, {
   heaviside: (x, y) => (x > 0 ? 1 : x < 0 ? 0 : x === 0 ? y : x), conjugate: (x) => x, imag: () => 0,
   copysign: (x, y) => (y < 0 || Object.is(y, -0) ? -Math.abs(x) : Math.abs(x)),
   ndtr: (x) => erfc(-x / Math.SQRT2) / 2, gelu: (x) => (x * erfc(-x / Math.SQRT2)) / 2,
+  gelu_slope: (x) => erfc(-x / Math.SQRT2) / 2 + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
   gelu_tanh: (x) => 0.5 * x * (1 + bend(x)), mish: (x) => x * Math.tanh(EACH.softplus(x)),
   bitwise_and: (x, y) => x & y, bitwise_or: (x, y) => x | y, bitwise_xor: (x, y) => x ^ y,
   uniform: (u, low, high) => low + (high - low) * u, normal: (z, mean, std) => mean + std * z, bernoulli: (u, p) => +(u < p),
