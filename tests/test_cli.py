@@ -205,6 +205,11 @@ def test_info_lists_versions_and_extras(capsys):
     assert "[render]" in printed
 
 
+def heed_ctrl_c():
+    """Programs in the background of a shell begin with Ctrl-C ignored, and so would the process here."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_the_best_weights_so_far_and_says_where(tmp_path):
     command = [
         sys.executable,
@@ -224,12 +229,17 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_says_where(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "MPLBACKEND": "Agg", "PYTHONUNBUFFERED": ""},
+        preexec_fn=heed_ctrl_c,
     )
-    assert process.stdout.readline().startswith("data")
-    assert any(process.stdout.readline().startswith("network") for _ in range(4))
-    time.sleep(3.0)
-    process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate(timeout=60)
+    try:
+        assert process.stdout.readline().startswith("data")
+        assert any(process.stdout.readline().startswith("network") for _ in range(4))
+        time.sleep(3.0)
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 130, errors
     weights = tmp_path / "demo" / "weights.npz"
     assert f"are in {weights}" in printed

@@ -29,7 +29,7 @@ PLOTS = (
 )
 NEEDS = {f"tinygrad_edu.viz.plots.{name}": "matplotlib" for name in PLOTS}
 NEEDS |= {f"tinygrad_edu.check.{name}": "hypothesis" for name in ("operations", "strategies")}
-NEEDS |= {f"tinygrad_edu.compiler.kernels.{name}": "numba" for name in ("functions", "tape")}
+NEEDS |= {f"tinygrad_edu.compiler.kernels.{name}": "numba" for name in ("functions", "register", "tape", "tile")}
 
 
 def module_names():

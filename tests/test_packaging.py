@@ -111,11 +111,12 @@ def test_the_finder_is_installed_once_and_answers_for_two_names_only():
 
 
 def test_walking_the_packages_ends_and_imports_each_file_once():
-    walk = (  # kernels.functions is written for numba, and only kernels import it
+    walk = (  # three modules are written for numba, and only kernels import them
+        "numba = tuple('kernels.' + name for name in ('functions', 'register', 'tile'))\n"
         "import pkgutil, importlib, sys, tinygrad_edu\n"
         "for top in ('tinygrad_edu', 'tinygrad_edu.nn', 'tinygrad_edu.viz'):\n"
         "    for found in pkgutil.walk_packages(importlib.import_module(top).__path__, top + '.'):\n"
-        "        if not found.name.endswith(('__main__', 'kernels.functions')): importlib.import_module(found.name)\n"
+        "        if not found.name.endswith(('__main__', *numba)): importlib.import_module(found.name)\n"
         "files = [getattr(module, '__file__', None) or '' for module in sys.modules.values()]\n"
         "files = [file for file in files if file.startswith(sys.argv[1]) and 'site-packages' not in file]\n"
         "print(len(files) - len(set(files)), len(files))"
