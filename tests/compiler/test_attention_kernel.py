@@ -41,11 +41,10 @@ def both(sizes, dtype, mask, causal, rng):
     return found
 
 
-QUICK = [(SIZES[0], "none", True)]
-ALL = [(sizes, kind, causal) for sizes in SIZES for kind in MASKS for causal in (False, True)]
-CASES = [case if case in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in ALL]
+CASES = [(sizes, kind, causal) for sizes in SIZES for kind in MASKS for causal in (False, True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sizes", "kind", "causal"), CASES)
 def test_attention_by_kernels_is_attention(sizes, kind, causal, rng):
     dtype, close = (np.float64, 1e-13) if kind == "none" else (np.float32, 1e-5)

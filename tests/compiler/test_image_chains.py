@@ -84,6 +84,7 @@ def compare(f, dtype, tolerance):
     return fast
 
 
+@pytest.mark.slow
 def test_a_layer_is_one_kernel_and_so_is_its_gradient():
     text = compare(layer, np.float32, 1e-4).explain()
     called = [line.split("(")[0].strip() for line in text.splitlines() if line.startswith("    kernel_")]
