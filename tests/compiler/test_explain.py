@@ -80,3 +80,21 @@ def test_a_plan_whose_parameters_have_other_shapes_now_is_explained_too():
     w.data = np.ones((3, 5))
     assert "other shapes now" in fast.explain()
     assert fast(np.ones((4, 3))).shape == (4, 5)
+
+
+def test_the_plan_says_when_register_tiles_cannot_be_compiled(monkeypatch):
+    tile = pytest.importorskip("tinygrad_edu.compiler.kernels.tile")
+    monkeypatch.setattr(tile, "works", lambda: False)
+    fast = tinygrad_edu.compile(lambda x, w: tinygrad_edu.conv2d(x, w).sum(), jit=True)
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((1, 5, 5, 2)), rng.standard_normal((3, 3, 2, 2))
+    np.testing.assert_allclose(fast(x, tinygrad_edu.Value(w)).item(), tinygrad_edu.conv2d(x, w).sum())
+    assert "none of register tiles" in fast.explain()
+
+
+def test_a_table_without_rows_has_a_gradient_without_rows():
+    pytest.importorskip("numba")
+    table, nobody = tinygrad_edu.Value(np.zeros((0, 3))), np.zeros(0, int)
+    fast = tinygrad_edu.compile(lambda i: (table[i] * 2.0).sum(), jit=True)
+    fast(nobody).backward()
+    assert table.grad.shape == (0, 3)

@@ -35,6 +35,23 @@ def test_a_tile_is_a_product_of_matrices(dtype, options):
     np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype == "float32" else 1e-14, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_tile_begins_with_its_bias_and_leaves_no_number_below_zero(dtype):
+    of = tile.tile(dtype, 3, 2, 4, bias=True, relu=True)
+    rng = np.random.default_rng(1)
+    a, b, bias = (rng.normal(size=shape).astype(dtype) for shape in ((3, 5), (5, 8), (8,)))
+    c = np.full((3, 8), 100.0, dtype)
+
+    @njit
+    def run(c, a, b, bias):
+        of(c.ctypes.data, a.ctypes.data, b.ctypes.data, 1, 0, 0, 5, 1, 8, 5, 8, bias.ctypes.data)
+
+    run(c, a, b, bias)
+    expected = np.maximum(bias + a @ b, 0)
+    assert np.any(expected == 0)
+    np.testing.assert_allclose(c, expected, rtol=1e-5 if dtype == "float32" else 1e-14, atol=1e-6)
+
+
 @pytest.mark.parametrize("width", [16, 32, 64])
 def test_tiles_fit_into_the_registers(width, monkeypatch):
     monkeypatch.setattr(tile, "register_bytes", lambda: width)

@@ -8,6 +8,10 @@ from tinygrad_edu.compiler.program import Var
 from tinygrad_edu.compiler.taped import TapeRunner
 from tinygrad_edu.kinds import Elementwise
 
+TILED = frozenset(
+    {"conv2d", "conv2d_image", "conv2d_kernel", "dot_product_attention", "dot_product_attention_gradient"}
+)
+
 
 def explain(plan: Plan) -> str:
     """What a plan computes, what each pass did, its buffers, an estimate of its cost, and its code."""
@@ -57,7 +61,17 @@ def _kernels(plan: Plan, code: Code | TapeRunner) -> str:
         return f"kernels: none; pip install 'tinygrad_edu[jit]' would turn {found} steps into a few loops"
     if plan.warmth.left >= 0:
         return f"kernels: numba makes them after {plan.warmth.left} more runs"
-    return f"kernels: {len(code.kernels)} by numba"
+    made = f"kernels: {len(code.kernels)} by numba"
+    if any(step.op.name in TILED for part in code.parts for step in part.steps) and not tiles_work():
+        return f"{made}; none of register tiles, which this version of numba cannot compile: NumPy does those steps"
+    return made
+
+
+def tiles_work() -> bool:
+    """Whether register tiles can be compiled; asked only where numba is installed."""
+    from tinygrad_edu.compiler.kernels.tile import works
+
+    return works()
 
 
 def _shape(var: Var) -> str:
