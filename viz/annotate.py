@@ -1,5 +1,6 @@
 """What a picture says beside names and numbers: words and widths on edges, ledgers, highlights, marks of an overlay."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ class Annotations:
         overlay: Overlay | None = None,
     ) -> None:
         self.gradients, self.edges, self.overlay = gradients, edges, overlay
-        self._facts = Facts(roots) if edges == "contribution" else None
+        self._facts = Facts(roots, nodes) if edges == "contribution" else None
         self.lit = None if highlight is None else _lit(nodes, highlight)
         said = [LEGENDS[edges]] if edges else []
         said += [LEGENDS["highlight"]] if self.lit is not None else []
@@ -102,14 +103,14 @@ class Annotations:
         if self.edges == "local":
             lines.append(_local(node, index))
         elif self._facts is not None:
-            lines += [text for one in self._contribution(node, index) for text in _product(one)]
+            lines += [text for one in self._facts.handed(node, [index]) for text in _product(one)]
         return "\n".join(line for line in lines if line)
 
     def magnitude(self, uses: Iterable[Use]) -> float:
         """The largest number that flows back along these edges; 0 where no contributions are shown."""
         if self._facts is None:
             return 0.0
-        return max((_largest(one.amount) for use in uses for one in self._contribution(*use)), default=0.0)
+        return max(map(_largest, self._facts.amounts(uses)), default=0.0)
 
     def flow(self, nodes: Iterable[Any]) -> float:
         """The largest number in the gradients of these results; 0 where no contributions are shown."""
@@ -130,12 +131,6 @@ class Annotations:
     def mark(self, nodes: Sequence[Any]) -> Mark | None:
         """What the overlay says of a node, or of several that are drawn as one."""
         return self.overlay.of(nodes) if self.overlay is not None else None
-
-    def _contribution(self, node: Any, index: int) -> list[Contribution]:
-        assert self._facts is not None
-        if node.op.terminal or self._facts.gradient(node) is None:
-            return []
-        return self._facts.handed(node, [index])
 
 
 def _local(node: Any, index: int) -> str:
@@ -181,6 +176,8 @@ def _largest(data: Any) -> float:
     """The largest magnitude, of what is finite."""
     if data is None:
         return 0.0
+    if type(data) is float:
+        return abs(data) if math.isfinite(data) else 0.0
     sizes = np.abs(np.asarray(data, dtype=float))
     return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
 

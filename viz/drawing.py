@@ -79,7 +79,7 @@ class Drawing:
     def svg(self) -> str:
         """The picture as the text of one <svg> element; needs nothing installed unless a renderer was chosen."""
         if self._svg is None:
-            self._svg = render(self.picture, self.source, "svg", self.renderer).decode()
+            self._svg = render(self.picture, "svg", self.renderer).decode()
         return self._svg
 
     def render(self, path: str | Path, overwrite: bool = False) -> Path:
@@ -111,7 +111,7 @@ class Drawing:
             listed = " ".join(f".{one}" for one in FORMATS)
             raise ArgumentError(f"{path.name!r} does not say in which format to draw; end the name in one of {listed}")
         check_free(path, overwrite)
-        content = self.svg().encode() if suffix == "svg" else render(self.picture, self.source, suffix, self.renderer)
+        content = self.svg().encode() if suffix == "svg" else render(self.picture, suffix, self.renderer)
         return write_whole(path, content, overwrite)
 
     def _repr_svg_(self) -> str:

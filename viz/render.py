@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import graphviz
 
 from tinygrad_edu.errors import ArgumentError, MissingDependencyError, optional_import
+from tinygrad_edu.viz.dot import to_dot
 from tinygrad_edu.viz.mermaid import to_mermaid
 from tinygrad_edu.viz.picture import Picture
 from tinygrad_edu.viz.style import PANEL, PANEL_EDGE
@@ -35,18 +36,16 @@ class Renderer:
     name: str
     formats: tuple[str, ...]
     present: Callable[[], bool]
-    render: Callable[[Picture, str, str], bytes]
+    render: Callable[[Picture, str], bytes]
     missing: str
 
 
-def render(picture: Picture, source: str, suffix: str, renderer: str = "auto") -> bytes:
+def render(picture: Picture, suffix: str, renderer: str = "auto") -> bytes:
     """The picture in a format.
 
     Parameters
     ----------
     picture : Picture
-    source : str
-        Its DOT text.
     suffix : str
         One of `FORMATS`.
     renderer : {"auto", "dot", "pygraphviz", "builtin"}
@@ -64,11 +63,11 @@ def render(picture: Picture, source: str, suffix: str, renderer: str = "auto") -
         )
     check_renderer(renderer)
     if suffix in SOURCE_FORMATS:
-        return source.encode()
+        return to_dot(picture).encode()
     if suffix in MERMAID_FORMATS:
         return to_mermaid(picture).encode()
     if renderer == "auto":
-        return _first_that_can(picture, source, suffix)
+        return _first_that_can(picture, suffix)
     chosen = RENDERERS[renderer]
     if not chosen.present():
         raise MissingDependencyError(chosen.missing)
@@ -77,7 +76,7 @@ def render(picture: Picture, source: str, suffix: str, renderer: str = "auto") -
             f"the {chosen.name} renderer writes {_listed(chosen.formats)}, not {suffix}; "
             f"for {suffix} install Graphviz's library with  {INSTALL}  and leave out renderer={chosen.name!r}"
         )
-    return chosen.render(picture, source, suffix)
+    return chosen.render(picture, suffix)
 
 
 def check_renderer(renderer: str) -> None:
@@ -86,7 +85,7 @@ def check_renderer(renderer: str) -> None:
         raise ArgumentError(f"no renderer {renderer!r}; choose one of {_listed(['auto', *RENDERERS])}")
 
 
-def _first_that_can(picture: Picture, source: str, suffix: str) -> bytes:
+def _first_that_can(picture: Picture, suffix: str) -> bytes:
     large = len(picture.order) > MOST_PARTS
     able = [one for one in RENDERERS.values() if suffix in one.formats and one.present()]
     if large and suffix in SVG_FORMATS:
@@ -94,7 +93,7 @@ def _first_that_can(picture: Picture, source: str, suffix: str) -> bytes:
     failure: Exception | None = None
     for one in able:
         try:
-            return one.render(picture, source, suffix)
+            return one.render(picture, suffix)
         except (subprocess.CalledProcessError, OSError, ValueError) as error:  # a broken installation: try the next
             failure = error
     raise MissingDependencyError(
@@ -103,20 +102,20 @@ def _first_that_can(picture: Picture, source: str, suffix: str) -> bytes:
     ) from failure
 
 
-def _by_dot(picture: Picture, source: str, suffix: str) -> bytes:
-    return _tidy(bytes(graphviz.pipe("dot", suffix, source.encode(), quiet=True)), suffix)
+def _by_dot(picture: Picture, suffix: str) -> bytes:
+    return _tidy(bytes(graphviz.pipe("dot", suffix, to_dot(picture).encode(), quiet=True)), suffix)
 
 
-def _by_pygraphviz(picture: Picture, source: str, suffix: str) -> bytes:
+def _by_pygraphviz(picture: Picture, suffix: str) -> bytes:
     pygraphviz = optional_import("pygraphviz", extra="render")
-    drawing = pygraphviz.AGraph(string=source)
+    drawing = pygraphviz.AGraph(string=to_dot(picture))
     try:
         return _tidy(bytes(drawing.draw(format=suffix, prog="dot")), suffix)
     finally:
         drawing.close()
 
 
-def _by_us(picture: Picture, source: str, suffix: str) -> bytes:
+def _by_us(picture: Picture, suffix: str) -> bytes:
     return to_svg(picture).encode()
 
 

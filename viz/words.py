@@ -64,15 +64,14 @@ def op_tip(node: Any) -> str:
 
 def group_counts(plan: Plan, members: Iterable[int]) -> tuple[int, int]:
     """How many nodes there are among the members, and how many parameters among those."""
-    found = Counter(plan.graph.role[member] == "parameter" for member in members)
-    return found.total(), found[True]
+    roles = [plan.graph.role[member] for member in members]
+    return len(roles), roles.count("parameter")
 
 
 def operations(plan: Plan, members: Iterable[int], most: int = 4) -> str:
     """The symbols of the operations among the members, in order of appearance."""
-    symbols = dict.fromkeys(
-        clean(plan.graph.nodes[member].op.symbol, 12) for member in members if plan.graph.role[member] == "op"
-    )
+    found = dict.fromkeys(plan.graph.nodes[member].op for member in members if plan.graph.role[member] == "op")
+    symbols = dict.fromkeys(clean(op.symbol, 12) for op in found)
     shown = list(symbols)[:most]
     return "  ".join([*shown, "…"] if len(symbols) > most else shown)
 
@@ -108,22 +107,15 @@ def in_a_row(plan: Plan, group: int) -> bool:
     """Whether the scopes drawn as one feed each other (an unrolled loop), rather than standing side by side."""
     here = plan.groups[group]
     graph, classes = plan.graph, plan.classes
-    owner: dict[int, int] = {NOWHERE: NOWHERE}
-
-    def owned(node: int) -> int:
-        scope = start = graph.scope[node]
-        if start not in owner:
-            while scope != NOWHERE and classes.of[scope] != here.scope:
-                scope = graph.scope_parent[scope]
-            owner[start] = scope
-        return owner[start]
-
-    return any(
-        NOWHERE not in (owned(member), owned(operand)) and owned(member) != owned(operand)
-        for member in here.members
-        for operand in graph.parents[member]
-        if plan.group_of[operand] == group
-    )
+    owner = {NOWHERE: NOWHERE}  # scope -> the one at or above it that is drawn here
+    for scope, above in enumerate(graph.scope_parent):
+        owner[scope] = scope if classes.of[scope] == here.scope else owner[above]
+    for member in here.members:
+        own = owner[graph.scope[member]]
+        for operand in graph.parents[member]:
+            if plan.group_of[operand] == group and NOWHERE != owner[graph.scope[operand]] != own != NOWHERE:
+                return True
+    return False
 
 
 def repeat_box(plan: Plan, group: int) -> tuple[str, str, tuple[Line, ...]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from tinygrad_edu import kinds
 from tinygrad_edu.backward import at_data
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.graph import topological
+from tinygrad_edu.op import CONSTANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,12 @@ class Facts:
     ----------
     roots : Value or several
         Several are differentiated together; a root from which another one is computed is an ordinary node.
+    order : sequence of Value, optional
+        All nodes below them, operands before consumers, where they are known already.
 
     Attributes
     ----------
-    order : list of Value
+    order : sequence of Value
         Operands before consumers; the pass goes through it backwards.
 
     Raises
@@ -84,14 +88,12 @@ class Facts:
     [('add', 1.0, 1.0), ('multiply', 5.0, 6.0)]
     """
 
-    def __init__(self, roots: Any) -> None:
-        self.order = topological(roots)
-        self._uses: dict[Any, list[tuple[Any, int]]] = {}
-        for node in reversed(self.order):
-            for index, parent in enumerate(node.parents):
-                self._uses.setdefault(parent, []).append((node, index))
+    def __init__(self, roots: Any, order: Sequence[Any] | None = None) -> None:
         roots = [roots] if hasattr(roots, "parents") else list(roots)
-        self._gradients: dict[Any, Any] = {root: _seed(root) for root in roots if root not in self._uses}
+        self.order = topological(roots) if order is None else order
+        if len(roots) > 1:
+            roots = [root for root in roots if root not in self._uses]
+        self._gradients: dict[Any, Any] = {root: _seed(root) for root in roots}
         self._pass()
 
     def _pass(self) -> None:
@@ -100,10 +102,17 @@ class Facts:
             for node in reversed(self.order):
                 if node in gradients and not node.op.terminal:
                     parents = node.parents
-                    for index, raw in _raw(node, gradients[node], range(len(parents))):
+                    for index, amount in _amounts(node, gradients[node], range(len(parents))):
                         parent = parents[index]
-                        amount = _settled(raw, node.op, parent.data)
                         gradients[parent] = gradients[parent] + amount if parent in gradients else amount
+
+    @cached_property
+    def _uses(self) -> dict[Any, list[tuple[Any, int]]]:
+        found: dict[Any, list[tuple[Any, int]]] = {}
+        for node in reversed(self.order):
+            for index, parent in enumerate(node.parents):
+                found.setdefault(parent, []).append((node, index))
+        return found
 
     def gradient(self, node: Any) -> Any:
         """The gradient of a node in this pass; None if no derivative reaches it."""
@@ -115,12 +124,17 @@ class Facts:
 
     def contributions(self, node: Any) -> list[Contribution]:
         """What each use of a node adds to its gradient, in the order of the pass."""
-        return [
-            one
-            for consumer, index in self.uses(node)
-            if consumer in self._gradients and not consumer.op.terminal
-            for one in self.handed(consumer, [index])
-        ]
+        return [one for consumer, index in self.uses(node) for one in self.handed(consumer, [index])]
+
+    def amounts(self, uses: Iterable[tuple[Any, int]]) -> list[Any]:
+        """What flows back along each of these uses; nothing for those without a derivative."""
+        with np.errstate(all="ignore"):
+            return [
+                amount
+                for consumer, index in uses
+                if consumer in self._gradients and not consumer.op.terminal
+                for _, amount in _amounts(consumer, self._gradients[consumer], [index])
+            ]
 
     def ledger(self, node: Any) -> list[Posting]:
         """The gradient of a node as it grows from contribution to contribution."""
@@ -131,6 +145,8 @@ class Facts:
 
     def handed(self, consumer: Any, operands: Iterable[int] | None = None) -> list[Contribution]:
         """What a node hands to its operands (or to some of them) once its own gradient is complete."""
+        if consumer.op.terminal or consumer not in self._gradients:
+            return []
         return pulled(consumer, self._gradients[consumer], operands)
 
 
@@ -153,10 +169,25 @@ def pulled(consumer: Any, upstream: Any, operands: Iterable[int] | None = None) 
     return found
 
 
+def _amounts(consumer: Any, upstream: Any, operands: Iterable[int]) -> list[tuple[int, Any]]:
+    """What a node adds to the gradients of those operands that have a derivative."""
+    op, parents = consumer.op, consumer.parents
+    return [(i, _settled(raw, op, parents[i].data)) for i, raw in _raw(consumer, upstream, operands)]
+
+
 def _raw(consumer: Any, upstream: Any, operands: Iterable[int]) -> list[tuple[int, Any]]:
     """What the rules of a node give for those operands that have a derivative."""
-    op, parents, params = consumer.op, consumer.parents, consumer.params
-    wanted = [i for i in operands if parents[i].op.name != "constant" and op.has_rule(i)]
+    op, parents = consumer.op, consumer.parents
+    wanted = [i for i in operands if parents[i].op is not CONSTANT and op.has_rule(i)]
+    if op.along is not None:  # the bulk of every graph, without ceremony
+        try:
+            xs = [parent.data for parent in parents]
+            quick = [(i, op.along[i](upstream, consumer.data, *xs)) for i in wanted]
+            if not any([raw.__class__ is complex for _, raw in quick]):
+                return quick
+        except (ArithmeticError, ValueError):
+            pass
+    params = consumer.params
     raws = at_data(consumer, lambda out, xs, wide: op.pull_each(wanted, wide(upstream), out, xs, params))
     return [(i, raw) for i, raw in zip(wanted, raws, strict=True) if raw is not None]
 

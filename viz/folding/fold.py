@@ -73,16 +73,14 @@ class Plan:
 def plan(graph: Outline, fold: Fold | Literal["layers"] = "auto", max_nodes: int = 120) -> Plan:
     """The first plan on the ladder that fits; the last one if none does."""
     apart = separate(graph)
-    everything = by_scope(graph, apart, up_to(-1))
-    if fold is False or (fold in (True, "auto") and len(graph.nodes) <= max_nodes):
-        return everything
-    best = everything
-    for candidate in _ladder(graph, apart, fold):
-        if candidate.fits(max_nodes):
-            return candidate
-        if len(candidate.groups) < len(best.groups):
-            best = candidate
-    return best
+    best: Plan | None = None
+    if fold is not False and (fold not in (True, "auto") or len(graph.nodes) > max_nodes):
+        for candidate in _ladder(graph, apart, fold):
+            if candidate.fits(max_nodes):
+                return candidate
+            if len(candidate.groups) < (len(graph.nodes) if best is None else len(best.groups)):
+                best = candidate
+    return best or by_scope(graph, apart, up_to(-1))
 
 
 def up_to(height: int) -> Cut:
@@ -118,7 +116,7 @@ def _ladder(graph: Outline, apart: Classes, fold: Fold | Literal["layers"]) -> I
 def by_scope(graph: Outline, classes: Classes, cut: Cut) -> Plan:
     """Every scope class that is cut is one group, every other node its own."""
     place, folded = _folded(graph, classes, cut)
-    keys: list[Hashable] = [(scope, NOWHERE) if scope != NOWHERE else node for node, scope in enumerate(folded)]
+    keys = [node if scope == NOWHERE else -1 - scope for node, scope in enumerate(folded)]
     return _assemble(graph, classes, place, folded, keys, list(range(len(keys))))
 
 
@@ -214,32 +212,31 @@ def _assemble(
     classes: Classes,
     place: list[int],
     folded: list[int],
-    keys: list[Hashable] | list[int],
+    keys: list[int],
     end: list[int],
 ) -> Plan:
-    groups: dict[Hashable, Group] = {}
+    """A group for each key; `end` as `run_ends` gives it."""
+    members: dict[int, list[int]] = {}
     for node, key in enumerate(keys):
-        group = groups.get(key)
-        if group is None:
-            scope = folded[node]
-            where = place[node] if scope == NOWHERE else classes.tree.parent[scope]
-            group = groups[key] = Group("node" if scope == NOWHERE else "scope", [], where, scope=scope)
-        group.members.append(node)
-        if end[node] == node and group.scope == NOWHERE:
-            group.outputs.append(node)
-    for key, group in groups.items():
-        if group.scope != NOWHERE:
-            group.copies = classes.copies(group.scope)
-            read_outside = [
-                node
-                for node in group.members
-                if graph.parents[node] and any(keys[end[reader]] != key for reader in graph.consumers[node])
-            ]
-            group.outputs = read_outside or group.members[-1:]
-        elif len(group.members) > 1:
-            group.copies = len(group.outputs)
-            group.kind = "alike" if group.copies == len(group.members) else "run"
-    return _numbered(graph, classes, list(groups.values()))
+        members.setdefault(key, []).append(node)
+    read_outside = {
+        operand
+        for node, operands in enumerate(graph.parents)
+        for operand in operands
+        if keys[operand] != keys[node] and graph.parents[operand]
+    }
+    groups = []
+    for nodes in members.values():
+        scope = folded[nodes[0]]
+        if scope != NOWHERE:
+            outputs = [node for node in nodes if node in read_outside] or nodes[-1:]
+            kind, where, copies = "scope", classes.tree.parent[scope], classes.copies(scope)
+        else:
+            outputs = [node for node in nodes if end[node] == node]
+            kind = "node" if len(nodes) == 1 else "alike" if len(outputs) == len(nodes) else "run"
+            where, copies = place[nodes[0]], len(outputs)
+        groups.append(Group(kind, nodes, where, copies, outputs, scope=scope))
+    return _numbered(graph, classes, groups)
 
 
 def _numbered(graph: Outline, classes: Classes, groups: list[Group]) -> Plan:

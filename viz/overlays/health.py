@@ -1,5 +1,6 @@
 """The health of gradients: dead, saturated, vanishing, exploding, NaN, each with its cause in words."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,12 +51,14 @@ def health(nodes: Sequence[Any], roots: Sequence[Any]) -> Verdicts:
     >>> health([x, y], [y]).marks[y].text
     'tanh saturated: 1 - 0.9901^2 = 0.01977'
     """
-    doctor = _Doctor(nodes, Facts(roots))
+    doctor = _Doctor(nodes, Facts(roots, nodes))
     marks: dict[Any, Mark] = {}
     for node in nodes:
-        found = next(filter(None, (rule(doctor, node) for rule in RULES)), None)
-        if found is not None:
-            marks[node] = found
+        for rule in RULES:
+            found = rule(doctor, node)
+            if found is not None:
+                marks[node] = found
+                break
     return Verdicts(LEGEND, marks)
 
 
@@ -228,6 +231,8 @@ def _operands_at(node: Any) -> list[float]:
 
 def _broken(data: Any) -> str:
     """NaN or Inf, if there is one."""
+    if type(data) is float and math.isfinite(data):
+        return ""
     array = np.asarray(data)
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return ""
@@ -236,6 +241,8 @@ def _broken(data: Any) -> str:
 
 def _size(data: Any) -> float:
     """The largest magnitude."""
+    if type(data) is float:
+        return abs(data)
     return 0.0 if data is None or not np.size(data) else float(np.max(np.abs(data)))
 
 
