@@ -135,10 +135,12 @@ def test_what_cannot_be_drawn_is_refused(arrays, options, error):
     ("plot", "what"), [(plot_curves, {"a": [1.0]}), (plot_activation, {"relu": relu}), (plot_histograms, KEPT)]
 )
 def test_each_saves_itself_the_same_each_time_and_overwrites_nothing_unasked(tmp_path, plot, what):
-    first, second = tmp_path / "first.png", tmp_path / "second.png"
-    plot(what, first, title="a title")
-    plot(what, second, title="a title")
-    assert first.read_bytes() == second.read_bytes()
+    path = tmp_path / "a.png"
+    plot(what, path, title="a title")
+    written = path.read_bytes()
+    path.write_bytes(b"mine")
     with pytest.raises(OutputExistsError):
-        plot(what, first)
-    plot(what, first, overwrite=True)
+        plot(what, path)
+    assert path.read_bytes() == b"mine"
+    plot(what, path, title="a title", overwrite=True)
+    assert path.read_bytes() == written

@@ -9,6 +9,7 @@ from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.graph import topological
 from tinygrad_edu.op import REGISTRY
 from tinygrad_edu.viz import draw
+from tinygrad_edu.viz.facts.chain import Facts
 from tinygrad_edu.viz.overlays.costs import memory, times
 from tinygrad_edu.viz.overlays.health import health
 from tinygrad_edu.viz.style import LEVELS
@@ -79,6 +80,18 @@ def test_an_exploding_gradient_is_marked_where_it_gets_out_of_hand_and_at_the_le
     found = marks(h)
     assert found["x"] == ("bad", "exploding: 1e+06 times the seed")
     assert found["h0"][1] == "from here on over 10000 times the seed"
+
+
+@pytest.mark.parametrize(("factor", "cause"), [(0.9, "vanishing: "), (0.0, "gradient 0: ")])
+def test_each_node_is_asked_a_few_times_however_deep_the_graph(monkeypatch, factor, cause):
+    h = Value(1.0, name="x")
+    for k in range(300):
+        h = h * Value(factor if k else 0.5, name=f"w{k}")
+    asked, contributions = [], Facts.contributions
+    monkeypatch.setattr(Facts, "contributions", lambda facts, node: asked.append(node) or contributions(facts, node))
+    found = marks(h)
+    assert found["x"][1].startswith(cause)
+    assert len(asked) <= 3 * 600
 
 
 def test_a_nan_is_traced_to_the_operation_that_made_it():

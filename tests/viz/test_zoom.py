@@ -71,6 +71,11 @@ def test_a_matrix_product_opens_into_products_and_sums(rng):
     assert "@ of (1, 3), (3, 2)" in {cluster.label for cluster in drawing.picture.clusters}
 
 
+def test_a_parameter_of_a_class_without_slots_is_opened_too(tensor_loss):
+    roles = [box.role for box in draw(tensor_loss, detail="scalar", fold=False).picture.boxes]
+    assert roles.count("parameter") == 5 * 4 + 4 + 4 * 3 + 3
+
+
 def test_parameters_stay_parameters_when_they_are_opened(rng):
     weight = nn.Parameter(rng.normal(size=2), name="w")
     drawing = draw((weight * 2.0).sum(), detail="scalar")

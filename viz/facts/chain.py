@@ -92,7 +92,7 @@ class Facts:
         roots = [roots] if hasattr(roots, "parents") else list(roots)
         self.order = topological(roots) if order is None else order
         if len(roots) > 1:
-            roots = [root for root in roots if root not in self._uses]
+            roots = [root for root in roots if root not in self._readers]
         self._gradients: dict[Any, Any] = {root: _seed(root) for root in roots}
         self._pass()
 
@@ -101,17 +101,17 @@ class Facts:
         with np.errstate(all="ignore"):
             for node in reversed(self.order):
                 if node in gradients and not node.op.terminal:
-                    parents = node.parents
-                    for index, amount in _amounts(node, gradients[node], range(len(parents))):
-                        parent = parents[index]
+                    for _, parent, raw in _raw(node, gradients[node]):
+                        amount = _settled(raw, node.op, parent.data)
                         gradients[parent] = gradients[parent] + amount if parent in gradients else amount
 
     @cached_property
-    def _uses(self) -> dict[Any, list[tuple[Any, int]]]:
-        found: dict[Any, list[tuple[Any, int]]] = {}
+    def _readers(self) -> dict[Any, list[Any]]:
+        """Who reads each node, in the order of the pass, as often as it does."""
+        found: dict[Any, list[Any]] = {}
         for node in reversed(self.order):
-            for index, parent in enumerate(node.parents):
-                found.setdefault(parent, []).append((node, index))
+            for parent in node.parents:
+                found.setdefault(parent, []).append(node)
         return found
 
     def gradient(self, node: Any) -> Any:
@@ -120,7 +120,8 @@ class Facts:
 
     def uses(self, node: Any) -> Sequence[tuple[Any, int]]:
         """Who reads a node and as which operand, in the order in which the pass comes by."""
-        return self._uses.get(node, ())
+        readers = dict.fromkeys(self._readers.get(node, ()))
+        return [(one, index) for one in readers for index, operand in enumerate(one.parents) if operand is node]
 
     def contributions(self, node: Any) -> list[Contribution]:
         """What each use of a node adds to its gradient, in the order of the pass."""
@@ -130,10 +131,10 @@ class Facts:
         """What flows back along each of these uses; nothing for those without a derivative."""
         with np.errstate(all="ignore"):
             return [
-                amount
+                _settled(raw, consumer.op, parent.data)
                 for consumer, index in uses
                 if consumer in self._gradients and not consumer.op.terminal
-                for _, amount in _amounts(consumer, self._gradients[consumer], [index])
+                for _, parent, raw in _raw(consumer, self._gradients[consumer], [index])
             ]
 
     def ledger(self, node: Any) -> list[Posting]:
@@ -162,34 +163,29 @@ def pulled(consumer: Any, upstream: Any, operands: Iterable[int] | None = None) 
     """
     found = []
     with np.errstate(all="ignore"):  # such as the slope of sqrt at 0: the picture shows inf, nobody needs a warning
-        for i, raw in _raw(consumer, upstream, range(len(consumer.parents)) if operands is None else operands):
-            x = consumer.parents[i].data
-            summed = stretched(np.shape(x), np.shape(raw))
-            found.append(Contribution(consumer, i, upstream, raw, _settled(raw, consumer.op, x), summed))
+        for i, parent, raw in _raw(consumer, upstream, operands):
+            summed = stretched(np.shape(parent.data), np.shape(raw))
+            amount = _settled(raw, consumer.op, parent.data)
+            found.append(Contribution(consumer, i, upstream, raw, amount, summed))
     return found
 
 
-def _amounts(consumer: Any, upstream: Any, operands: Iterable[int]) -> list[tuple[int, Any]]:
-    """What a node adds to the gradients of those operands that have a derivative."""
+def _raw(consumer: Any, upstream: Any, operands: Iterable[int] | None = None) -> list[tuple[int, Any, Any]]:
+    """What the rules of a node give for those operands that have a derivative: positions, operands, raw gradients."""
     op, parents = consumer.op, consumer.parents
-    return [(i, _settled(raw, op, parents[i].data)) for i, raw in _raw(consumer, upstream, operands)]
-
-
-def _raw(consumer: Any, upstream: Any, operands: Iterable[int]) -> list[tuple[int, Any]]:
-    """What the rules of a node give for those operands that have a derivative."""
-    op, parents = consumer.op, consumer.parents
+    operands = range(len(parents)) if operands is None else operands
     wanted = [i for i in operands if parents[i].op is not CONSTANT and op.has_rule(i)]
     if op.along is not None:  # the bulk of every graph, without ceremony
         try:
             xs = [parent.data for parent in parents]
-            quick = [(i, op.along[i](upstream, consumer.data, *xs)) for i in wanted]
-            if not any([raw.__class__ is complex for _, raw in quick]):
+            quick = [(i, parents[i], op.along[i](upstream, consumer.data, *xs)) for i in wanted]
+            if complex not in {raw.__class__ for _, _, raw in quick}:
                 return quick
         except (ArithmeticError, ValueError):
             pass
     params = consumer.params
     raws = at_data(consumer, lambda out, xs, wide: op.pull_each(wanted, wide(upstream), out, xs, params))
-    return [(i, raw) for i, raw in zip(wanted, raws, strict=True) if raw is not None]
+    return [(i, parents[i], raw) for i, raw in zip(wanted, raws, strict=True) if raw is not None]
 
 
 def _settled(raw: Any, op: Any, x: Any) -> Any:

@@ -21,7 +21,8 @@ class Outline:
 
     nodes: list[Any]
     parents: list[tuple[int, ...]]
-    consumers: list[list[int]]  # as often as the operand is read
+    reads: list[int]  # how often each node is read
+    readers: dict[int, list[int]]  # of each node without operands: who reads it, as often as it does
     height: list[int]  # longest way down to a leaf
     role: list[str]  # "parameter", "input", "constant" or "op"
     shape: list[tuple[int, ...]]
@@ -52,26 +53,30 @@ def outline(roots: Iterable[Any]) -> Outline:
     """
     roots = list(roots)
     nodes = graph.topological(roots)
-    index = {id(node): position for position, node in enumerate(nodes)}
-    parents = [tuple([index[id(parent)] for parent in node.parents]) for node in nodes]
-    consumers: list[list[int]] = [[] for _ in nodes]
-    height = [0] * len(nodes)
+    index = {node: position for position, node in enumerate(nodes)}
+    parents = [tuple([index[parent] for parent in node.parents]) for node in nodes]
+    reads, height = [0] * len(nodes), [0] * len(nodes)
+    readers: dict[int, list[int]] = {position: [] for position, operands in enumerate(parents) if not operands}
     for position, operands in enumerate(parents):
+        if operands:
+            height[position] = 1 + max([height[operand] for operand in operands])
         for operand in operands:
-            consumers[operand].append(position)
-            height[position] = max(height[position], height[operand] + 1)
+            reads[operand] += 1
+            if operand in readers:
+                readers[operand].append(position)
     scopes = _Scopes()
     return Outline(
         nodes=nodes,
         parents=parents,
-        consumers=consumers,
+        reads=reads,
+        readers=readers,
         height=height,
         role=["op" if operands else leaf_role(node) for node, operands in zip(nodes, parents, strict=True)],
         shape=[() if type(node.data) is float else np.shape(node.data) for node in nodes],
         scope=[scopes.number(node.scope) for node in nodes],
         scope_parent=scopes.parent,
         scope_name=scopes.name,
-        roots=sorted({index[id(root)] for root in roots}),
+        roots=sorted({index[root] for root in roots}),
     )
 
 

@@ -43,7 +43,7 @@ def run_ends(graph: Outline, place: list[int], folded: list[int]) -> list[int]:
         for operand in graph.parents[node]:
             if (
                 names[operand] == names[node]
-                and len(graph.consumers[operand]) == 1
+                and graph.reads[operand] == 1
                 and place[operand] == place[node]
                 and graph.shape[operand] == graph.shape[node]
                 and folded[operand] == NOWHERE
@@ -82,7 +82,7 @@ def alike(graph: Outline, place: list[int], folded: list[int], end: list[int]) -
     # Leaves are also told apart by who reads them: weights from biases, the 1 in `1 - x` from the 1 in `x / 1`.
     for node, operands in enumerate(graph.parents):
         if not operands and folded[node] == NOWHERE:
-            readers = frozenset([code[end[reader]] for reader in graph.consumers[node]])
+            readers = frozenset([code[end[reader]] for reader in graph.readers[node]])
             code[node] = number((code[node], readers))
     return _pairs_apart([code[last] for last in end], folded, end, number)
 

@@ -114,7 +114,7 @@ def places(graph: Outline, classes: Classes) -> list[int]:
     found = [classes.of[scope] if scope != NOWHERE else NOWHERE for scope in graph.scope]
     for node, role in enumerate(graph.role):
         if role == "parameter" or (role == "constant" and found[node] == NOWHERE):
-            readers = {found[reader] for reader in graph.consumers[node]} - {NOWHERE}
+            readers = {found[reader] for reader in graph.readers[node]} - {NOWHERE}
             around = sorted(readers)
             found[node] = around[0] if around else NOWHERE
             for other in around[1:]:

@@ -18,6 +18,8 @@ ORDER_SWEEPS, PLACE_SWEEPS, RELAX_SWEEPS = 10, 8, 10
 ALMOST = 14.0
 SIDE_WEIGHT, ALONE_WEIGHT = 4.0, 10.0
 
+Neighbour = tuple[int, float, float]  # a vertex, its weight, and where it should be relative to the one asked
+
 
 @dataclass(slots=True)
 class Frame:
@@ -64,7 +66,7 @@ class Arrangement:
             for rank in range(self.low[frame], self.high[frame] + 1):
                 self._rows[rank].frames.setdefault(one.parent, []).append(frame)
         self.place = [float(self._first(vertex)) for vertex in range(self.size)] + [0.0] * (2 * len(frames))
-        self.lines: list[list[int]] = [[] for _ in self._rows]
+        self.lines = [_Line([], [], []) for _ in self._rows]
         self.solve()
 
     def near(self, frame: int) -> int:
@@ -77,16 +79,15 @@ class Arrangement:
 
     def solve(self) -> None:
         """Order the rows, then place their members."""
-        keys = self._frame_keys()
+        keys, nothing = self._frame_keys(), [0.0] * len(self.place)
         for rank in range(len(self._rows)):
             self._line(rank, keys, self.place)
-            self._settle(rank, [0.0] * len(self.place))
+            self._settle(rank, nothing)
         best, best_lines = None, self.lines
         for sweep in range(ORDER_SWEEPS):
             count = self._count_crossings()
             if best is None or count < best:
-                best, best_lines = count, [line.copy() for line in self.lines]
-                best_place = self.place.copy()
+                best, best_lines, best_place = count, self.lines.copy(), self.place.copy()
             if count == 0:
                 break
             self._sweep(down=sweep % 2 == 0, up=sweep % 2 == 1, sort=True)
@@ -131,9 +132,9 @@ class Arrangement:
         return self.low[frame] <= rank <= self.high[frame]
 
     def _connect(self, ports: list[float]) -> None:
-        """Neighbours above and below each vertex: (vertex, weight, where it should be relative to this one)."""
-        self.above: list[list[tuple[int, float, float]]] = [[] for _ in range(self.size)]
-        self.below: list[list[tuple[int, float, float]]] = [[] for _ in range(self.size)]
+        """Neighbours above and below each vertex, and the pieces of edges between each rank and the next."""
+        self.above: list[list[Neighbour]] = [[] for _ in range(self.size)]
+        self.below: list[list[Neighbour]] = [[] for _ in range(self.size)]
         parts = self.ranked.parts
         done: set[tuple[int, int]] = set()
         for link, port in zip(self.ranked.links, ports, strict=True):
@@ -148,6 +149,13 @@ class Arrangement:
                 shift = port if other == link.high else 0.0
                 self.below[one].append((other, weight, shift))
                 self.above[other].append((one, weight, -shift))
+        self.around = [above + below for above, below in zip(self.above, self.below, strict=True)]
+        self._pieces: list[list[tuple[int, int, float]]] = [[] for _ in range(self.ranked.ranks)]
+        for vertex, neighbours in enumerate(self.below):
+            rank = self.ranked.rank[vertex]
+            self._pieces[rank] += [
+                (vertex, other, shift) for other, _, shift in neighbours if self.ranked.rank[other] == rank + 1
+            ]
 
     def _frame_keys(self) -> list[float]:
         """Where the middle of each frame is, to sort frames among their siblings the same way in every rank."""
@@ -174,7 +182,10 @@ class Arrangement:
                     yield from members(inner)
                     yield self.far(inner)
 
-        self.lines[rank] = list(members(NOWHERE))
+        line = list(members(NOWHERE))
+        if line != self.lines[rank].members:
+            gaps = [0.0, *(self._gap(one, other) for one, other in itertools.pairwise(line))]
+            self.lines[rank] = _Line(line, gaps, [self._weight(member) for member in line])
 
     def _gap(self, one: int, other: int) -> float:
         """The least distance between two neighbours in a row."""
@@ -195,14 +206,13 @@ class Arrangement:
 
     def _settle(self, rank: int, wishes: list[float]) -> None:
         line = self.lines[rank]
-        if not line:
-            return
-        gaps = [0.0, *(self._gap(one, other) for one, other in itertools.pairwise(line))]
-        weights = [self._weight(member) for member in line]
-        for member, place in zip(line, settle([wishes[member] for member in line], gaps, weights), strict=True):
+        wished = [wishes[member] for member in line.members]
+        places = settle(wished, line.gaps, line.weights) if len(wished) > 1 else wished
+        for member, place in zip(line.members, places, strict=True):
             self.place[member] = place
 
     def _weight(self, member: int) -> float:
+        """How much the wish of a member of a row counts."""
         if member >= self.size:
             return SIDE_WEIGHT
         if member >= self.ranked.parts:
@@ -214,58 +224,49 @@ class Arrangement:
         keys = self._frame_keys() if sort else []
         self._fit_frames()
         wishes = self.place.copy()
-        place = self.place
+        near = self.around if down and up else self.above if down else self.below
         ranks = range(len(self.lines)) if down else range(len(self.lines) - 1, -1, -1)
         for rank in ranks:
-            for vertex in self.lines[rank]:
-                if vertex >= self.size:
-                    continue
-                near = self.above[vertex] if down else ()
-                total = weights = 0.0
-                for other, weight, shift in near:
-                    total += weight * (place[other] + shift)
-                    weights += weight
-                for other, weight, shift in self.below[vertex] if up else ():
-                    total += weight * (place[other] + shift)
-                    weights += weight
-                wishes[vertex] = total / weights if weights else place[vertex]
-            if sort:
+            members = self.lines[rank].members
+            for vertex in members:
+                if vertex < self.size:
+                    wishes[vertex] = self._wish(vertex, near[vertex])
+            if sort and len(members) > 1:
                 self._line(rank, keys, wishes)
             self._settle(rank, wishes)
 
-    def _wish(self, vertex: int) -> float:
-        """Where a vertex would be if only its neighbours counted."""
-        total = weights = 0.0
-        for neighbours in (self.above[vertex], self.below[vertex]):
-            for other, weight, shift in neighbours:
-                total += weight * (self.place[other] + shift)
-                weights += weight
-        return total / weights if weights else self.place[vertex]
+    def _wish(self, vertex: int, near: list[Neighbour]) -> float:
+        """Where a vertex would be if only these neighbours counted."""
+        place, total, weights = self.place, 0.0, 0.0
+        for other, weight, shift in near:
+            total += weight * (place[other] + shift)
+            weights += weight
+        return total / weights if weights else place[vertex]
 
     def _relax(self, ranks: Iterable[int]) -> None:
         """Move each vertex towards its wish as far as its row lets it, which straightens what pushing has bent."""
         for rank in ranks:
-            line = self.lines[rank]
-            for position, vertex in enumerate(line):
+            for position, vertex in enumerate(self.lines[rank].members):
                 if vertex < self.size:
-                    low, high = self._slack(line, position)
-                    self.place[vertex] = min(max(self._wish(vertex), low), high)
+                    low, high = self._slack(rank, position)
+                    self.place[vertex] = min(max(self._wish(vertex, self.around[vertex]), low), high)
 
-    def _slack(self, line: list[int], position: int) -> tuple[float, float]:
-        """Between which places a member can stand while its neighbours stay."""
+    def _slack(self, rank: int, position: int) -> tuple[float, float]:
+        """Between which places a member of a row can stand while its neighbours stay."""
+        line, gaps = self.lines[rank].members, self.lines[rank].gaps
         low, high = float("-inf"), float("inf")
         if position:
-            low = self.place[line[position - 1]] + self._gap(line[position - 1], line[position])
+            low = self.place[line[position - 1]] + gaps[position]
         if position + 1 < len(line):
-            high = self.place[line[position + 1]] - self._gap(line[position], line[position + 1])
+            high = self.place[line[position + 1]] - gaps[position + 1]
         return low, max(low, high)
 
     def _straighten(self) -> None:
         """Line up what is almost in line: an operation with its result, a value with its only reader, a long edge."""
-        position = {vertex: number for line in self.lines for number, vertex in enumerate(line)}
+        position = {vertex: number for line in self.lines for number, vertex in enumerate(line.members)}
 
         def move(vertex: int, target: float) -> bool:
-            low, high = self._slack(self.lines[self.ranked.rank[vertex]], position[vertex])
+            low, high = self._slack(self.ranked.rank[vertex], position[vertex])
             fits = low <= target <= high
             if fits:
                 self.place[vertex] = target
@@ -306,7 +307,11 @@ class Arrangement:
         self._fit_frames()
         after: list[list[tuple[int, float]]] = [[] for _ in self.place]
         waiting = [0] * len(self.place)
-        pairs = [(one, other, self._gap(one, other)) for line in self.lines for one, other in itertools.pairwise(line)]
+        pairs = [
+            (*neighbours, gap)
+            for line in self.lines
+            for neighbours, gap in zip(itertools.pairwise(line.members), line.gaps[1:], strict=True)
+        ]
         pairs += [(self.near(number), self.far(number), frame.least) for number, frame in enumerate(self.frames)]
         for one, other, gap in pairs:
             after[one].append((other, gap))
@@ -327,15 +332,12 @@ class Arrangement:
         self.place = [(one + other) / 2 for one, other in zip(right, left, strict=True)]
 
     def _count_crossings(self) -> int:
-        upper: list[list[float]] = [[] for _ in self._rows]
-        lower: list[list[float]] = [[] for _ in self._rows]
-        for vertex, neighbours in enumerate(self.below):
-            rank = self.ranked.rank[vertex]
-            for other, _, shift in neighbours:
-                if self.ranked.rank[other] == rank + 1:
-                    upper[rank].append(self.place[vertex])
-                    lower[rank].append(self.place[other] + shift * 0.01)
-        return sum(crossings(one, other) for one, other in zip(upper, lower, strict=True))
+        place = self.place
+        return sum(
+            crossings([place[one] for one, _, _ in pieces], [place[other] + shift * 0.01 for _, other, shift in pieces])
+            for pieces in self._pieces
+            if len(pieces) > 1
+        )
 
 
 class _Row:
@@ -344,6 +346,15 @@ class _Row:
     def __init__(self) -> None:
         self.inside: dict[int, list[int]] = {}
         self.frames: dict[int, list[int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The members of a row in order, the least distance before each (the first: 0), and how much their wishes count."""
+
+    members: list[int]
+    gaps: list[float]
+    weights: list[float]
 
 
 def _spans(ranked: Ranked, cluster: list[int], frames: list[Frame]) -> tuple[list[int], list[int]]:

@@ -5,7 +5,9 @@ apart, it finds the places with the least squared distance to the wishes (isoton
 push against each other).
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 
 def settle(wishes: Sequence[float], gaps: Sequence[float], weights: Sequence[float]) -> list[float]:
@@ -15,7 +17,7 @@ def settle(wishes: Sequence[float], gaps: Sequence[float], weights: Sequence[flo
     ----------
     wishes : sequence of float
     gaps : sequence of float
-        `gaps[i]` is the least distance between member i - 1 and member i; the first is not used.
+        `gaps[i]` is the least distance between member i - 1 and member i; the first is 0.
     weights : sequence of float
         How much each wish counts.
 
@@ -26,16 +28,12 @@ def settle(wishes: Sequence[float], gaps: Sequence[float], weights: Sequence[flo
     >>> settle([0.0, 50.0], [0.0, 10.0], [1.0, 1.0])
     [0.0, 50.0]
     """
-    offset = 0.0
-    offsets = []
+    offsets = list(accumulate(gaps))
     means: list[float] = []
     masses: list[float] = []
     sizes: list[int] = []
-    for place, wish in enumerate(wishes):
-        if place:
-            offset += gaps[place]
-        offsets.append(offset)
-        mean, mass, size = wish - offset, weights[place], 1
+    for wish, offset, mass in zip(wishes, offsets, weights, strict=True):
+        mean, size = wish - offset, 1
         while means and means[-1] > mean:
             before = masses.pop()
             mean = (means.pop() * before + mean * mass) / (before + mass)
@@ -58,21 +56,10 @@ def crossings(upper: Sequence[float], lower: Sequence[float]) -> int:
     >>> crossings([0, 1], [1, 0]), crossings([0, 1], [0, 1])
     (1, 0)
     """
-    order = sorted(range(len(upper)), key=lambda edge: (upper[edge], lower[edge]))
-    ends = sorted(set(lower))
-    position = {end: number + 1 for number, end in enumerate(ends)}
-    tree = [0] * (len(ends) + 1)
     count = 0
-    for seen, edge in enumerate(order):
-        here = position[lower[edge]]
-        at_most = 0
-        step = here
-        while step:
-            at_most += tree[step]
-            step &= step - 1
-        count += seen - at_most
-        step = here
-        while step <= len(ends):
-            tree[step] += 1
-            step += step & -step
+    seen: list[float] = []  # the ends of the edges that begin before, in order
+    for _, end in sorted(zip(upper, lower, strict=True)):
+        position = bisect_right(seen, end)
+        count += len(seen) - position
+        seen.insert(position, end)
     return count

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,8 @@ class _Doctor:
 
     nodes: Sequence[Any]
     facts: Facts
+    stops: dict[Any, Mark] = field(default_factory=dict)  # node -> which operation stops its gradient
+    steps: dict[Any, tuple[float, Any]] = field(default_factory=dict)  # node -> the smallest step on its way, and where
 
     def __post_init__(self) -> None:
         self.sizes = {node: _size(self.facts.gradient(node)) for node in self.nodes}
@@ -154,15 +156,20 @@ def _unreached(doctor: _Doctor, node: Any) -> Mark | None:
     gradient = doctor.facts.gradient(node)
     if not node.is_leaf or gradient is None or _size(gradient) > 0.0 or not np.size(gradient):
         return None
-    here = node
-    while True:
-        found = doctor.facts.contributions(here)
+    way = [node]
+    while way[-1] not in doctor.stops:
+        found = doctor.facts.contributions(way[-1])
         stopped = next((one for one in found if _size(one.upstream) > 0.0), None)
         if stopped is not None:
-            return Mark("bad", f"gradient 0: {_called(stopped.consumer)} stops it, its local derivative is 0")
-        if not found:
-            return Mark("bad", "gradient 0 from the start")
-        here = found[0].consumer
+            text = f"gradient 0: {_called(stopped.consumer)} stops it, its local derivative is 0"
+            doctor.stops[way[-1]] = Mark("bad", text)
+        elif not found:
+            doctor.stops[way[-1]] = Mark("bad", "gradient 0 from the start")
+        else:
+            way.append(found[0].consumer)
+    mark = doctor.stops[way[-1]]
+    doctor.stops.update(dict.fromkeys(way, mark))
+    return mark
 
 
 def _vanished(doctor: _Doctor, node: Any) -> Mark | None:
@@ -201,14 +208,18 @@ RULES = (_not_finite, _gradient_not_finite, _rectified, _saturated, _unreached, 
 
 def _smallest_step(doctor: _Doctor, node: Any) -> tuple[float, str]:
     """The step that shrinks the gradient most, on the way by which most of it came."""
-    factor, where = 1.0, "no one step"
-    while (one := doctor.through(node)) is not None:
+    way = []
+    while node not in doctor.steps and (one := doctor.through(node)) is not None:
+        way.append((node, one))
+        node = one.consumer
+    factor, where = doctor.steps.get(node, (1.0, None))
+    for node, one in reversed(way):
         before = _size(one.upstream)
         ratio = _size(one.amount) / before if before else 1.0
-        if ratio < factor:
-            factor, where = ratio, _called(one.consumer)
-        node = one.consumer
-    return factor, where
+        if ratio < 1.0 and ratio <= factor:
+            factor, where = ratio, one.consumer
+        doctor.steps[node] = factor, where
+    return factor, "no one step" if where is None else _called(where)
 
 
 def _called(node: Any) -> str:

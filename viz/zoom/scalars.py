@@ -145,15 +145,16 @@ class _Opener:
         self, op: Operation, node: Any, index: tuple[int, ...], parents: tuple[Any, ...], params: Any = None
     ) -> Any:
         """One entry of a node, made by `op` from scalars."""
-        made = self._record(op, _entry(node.data, index), parents, node.scope, params or node.params)
-        if not parents and type(node).role != "value":
-            made.__class__ = type(node)
+        kind = Node.result_class if parents or type(node).role == "value" else type(node)
+        made = self._record(op, _entry(node.data, index), parents, node.scope, params or node.params, kind)
         return self._named(made, node, index)
 
-    def _record(self, op: Operation, data: Any, parents: tuple[Any, ...], scope: Any, params: Any = None) -> Any:
+    def _record(
+        self, op: Operation, data: Any, parents: tuple[Any, ...], scope: Any, params: Any = None, kind: Any = None
+    ) -> Any:
         if len(self.made) >= self.most:
             raise self._too_many(None)
-        node = new(Node.result_class)
+        node = new(kind or Node.result_class)
         node.data, node.grad, node.op = data, None, op
         several = op.variadic or len(parents) > 2
         node._a = parents if several else parents[0] if parents else None
