@@ -22,9 +22,10 @@ class Batch:
     inputs: tuple[Array, ...]
     targets: Any
     weights: Array | None
+    columns: tuple[Array, ...]  # all of them, one after the other
 
     def __len__(self) -> int:
-        return len(self.inputs[0])
+        return len(self.columns[0])
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class Feed:
     def _batch(self, columns: tuple[Array, ...]) -> Batch:
         targets = columns[self.n_inputs : self.n_inputs + self.n_targets]
         rest = columns[self.n_inputs + self.n_targets :]
-        return Batch(columns[: self.n_inputs], targets[0] if self.one_target else targets, rest[0] if rest else None)
+        aim = targets[0] if self.one_target else targets
+        return Batch(columns[: self.n_inputs], aim, rest[0] if rest else None, columns)
 
 
 def columns_of(what: str, name: str, part: Several) -> tuple[Array, ...]:
@@ -93,6 +95,9 @@ def columns_of(what: str, name: str, part: Several) -> tuple[Array, ...]:
             raise DataError(f"{what}: the {called} must be numbers, got an array of {array.dtype}")
         if not array.ndim:
             raise DataError(f"{what}: the {called} must have one row a sample, got a single number")
+        with np.errstate(over="ignore", invalid="ignore"):
+            if array.dtype.kind != "f" or np.isfinite(np.add.reduce(array, axis=None)):  # a finite sum has finite parts
+                continue
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             where = ", ".join(map(str, bad[0]))

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from tinygrad_edu.errors import ArgumentError, CheckpointError
 from tinygrad_edu.nn.callbacks import TrainingState
 from tinygrad_edu.nn.losses import CLASSIFICATION, Loss, loss_function
-from tinygrad_edu.nn.metrics import OF_ALL_SAMPLES, Metric, metric_function
+from tinygrad_edu.nn.metrics import METRICS, OF_ALL_SAMPLES, OF_EACH_SAMPLE, Metric, metric_function
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.op import Node
 
 Metrics = Sequence[str | Metric] | None
+WAITING = 1 << 17  # bytes of outputs that may wait for metrics together
 
 
 @dataclass(frozen=True)
@@ -54,24 +55,41 @@ class Averages:
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
         self.metrics = metrics
-        self.whole = {
-            name: metric for name, metric in metrics.items() if getattr(metric, "metric", metric) in OF_ALL_SAMPLES
-        }
+        kinds = {name: getattr(metric, "metric", metric) for name, metric in metrics.items()}
+        self.whole = {name: metric for name, metric in metrics.items() if kinds[name] in OF_ALL_SAMPLES}
+        self.each = {name: metric for name, metric in metrics.items() if name not in self.whole}
+        self.ours = all(kind in METRICS.values() for kind in kinds.values())  # no code of the user's
         self.samples = 0
         self.sums: defaultdict[str, float] = defaultdict(float)
         self.kept: list[tuple[Any, Any]] = []
+        self._waiting: list[tuple[Any, Any]] = []  # batches that metrics are still to be taken of, all at once
+        self._like: tuple[int, tuple[int, ...]] | None = None  # samples, and shape of outputs, of those that may wait
+        self._most = 0
 
-    def add(self, samples: int, numbers: Mapping[str, float], outputs: Any, targets: Any) -> None:
-        """Enter a batch: its loss, and what the metrics say of its outputs."""
-        each = {name: metric(outputs, targets) for name, metric in self.metrics.items() if name not in self.whole}
+    def add(
+        self, samples: int, numbers: Mapping[str, float], outputs: Any, targets: Any, lasting: bool = False
+    ) -> None:
+        """Enter a batch: its loss, and what the metrics say of its outputs.
+
+        Small outputs that are `lasting`, which nobody else will write to, wait until there are many.
+        """
         self.samples += samples
-        for name, number in {**numbers, **each}.items():
+        for name, number in numbers.items():
             self.sums[name] += samples * number
+        if lasting and outputs.__class__ is np.ndarray and (samples, outputs.shape) == self._like:
+            self._waiting.append((outputs, targets))
+            if len(self._waiting) == self._most:
+                self._settle()
+        else:
+            self._settle()
+            self._count(samples, outputs, targets)
+            self._expect(samples, outputs, targets)
         if self.whole:
             self.kept.append((_plain(outputs), targets))
 
     def so_far(self) -> dict[str, float]:
         """The means over the batches so far."""
+        self._settle()
         return {name: total / self.samples for name, total in self.sums.items()}
 
     def means(self) -> dict[str, float]:
@@ -82,6 +100,24 @@ class Averages:
             numbers |= {name: metric(outputs, targets) for name, metric in self.whole.items()}
         first = [name for name in numbers if name not in self.metrics]
         return {name: numbers[name] for name in (*first, *self.metrics)}
+
+    def _expect(self, samples: int, outputs: Any, targets: Any) -> None:
+        """Whether batches like this one may wait: metrics of several together must be those of each on the average."""
+        self._like = None
+        rows = all(x.__class__ is np.ndarray and x.shape[:1] == (samples,) for x in (outputs, targets))
+        if rows and all(metric in OF_EACH_SAMPLE for metric in self.each.values()):
+            self._like, self._most = (samples, outputs.shape), max(1, WAITING // max(1, outputs.nbytes))
+
+    def _settle(self) -> None:
+        """Count the batches that wait."""
+        if self._waiting:
+            outputs, targets = (_joined(column) for column in zip(*self._waiting, strict=True))
+            self._waiting = []
+            self._count(len(outputs), outputs, targets)
+
+    def _count(self, samples: int, outputs: Any, targets: Any) -> None:
+        for name, metric in self.each.items():
+            self.sums[name] += samples * metric(outputs, targets)
 
 
 @dataclass

@@ -1,14 +1,17 @@
 """A training step as a plan: forward, backward and the optimizer's rule over one flat array of parameters."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu import Value
+from tinygrad_edu.compiler.failures import FunctionError, cause_of
 from tinygrad_edu.compiler.hidden import FlatNumbers
 from tinygrad_edu.compiler.number_update import NumberUpdate
-from tinygrad_edu.compiler.training import GradientStep
+from tinygrad_edu.compiler.scalars import Rule
+from tinygrad_edu.compiler.training import Flat, GradientStep
 from tinygrad_edu.compiler.update import Update
 from tinygrad_edu.errors import ArgumentError, CompileError, GradientError
 from tinygrad_edu.mode import current_mode
@@ -21,6 +24,7 @@ from tinygrad_edu.nn.optim import Optimizer
 from tinygrad_edu.nn.regularize import Penalty
 from tinygrad_edu.watch import HOOKED
 
+UNSEEN = 31  # steps between two looks at what lies outside, while nothing but plans runs: for other threads' changes
 NO_SETTINGS = ("params", "lr")  # of a group of parameters: a plan holds whatever the learning rate is
 
 
@@ -62,17 +66,29 @@ class CompiledStep:
         self._state_of_numbers: list[dict[str, Any]] | None = None
         self._state_ids: list[int] = []
         self._number_states: list[dict[str, Any]] = []
+        self._stateless: tuple[dict[str, Any], dict[str, Any], Rule | None] | None = None  # a group, as it was, and its
         self._known: list[int] = []  # the optimizer's parameters, by id
         self._trained: list[int] = []  # the places among them of those in the layout
+        self._latest: Update | None = None  # the plan of the latest update
+        self.steady = False  # whether the one before it had the same
+        self._warm = False  # whether it ran kernels in the run before, and so does from the beginning
 
     def __call__(self, *arrays: Any) -> Any:
         """What the function gives, as plain numbers; the parameters have moved."""
-        result = self.gradients(*arrays)
-        self.update()
+        failed: Exception | None = None
+        try:
+            result = self.gradients.step(arrays, self._rule)
+        except FunctionError as error:
+            failed = cause_of(error)
+        if failed is not None:
+            raise failed  # out here, so that it comes as the function raised it
+        if not self.gradients.moved:
+            self.update()
         return result
 
     def update(self) -> None:
         """The optimizer's step, by the gradients that the parameters have."""
+        before, self._latest, self.steady = self._latest, None, False
         flat, optimizer = self.gradients.flat, self.optimizer
         if flat is None or len(optimizer.param_groups) > 1 or not flat.gather_gradients():
             optimizer.step()
@@ -80,11 +96,13 @@ class CompiledStep:
             return
         group = optimizer.param_groups[0]
         if isinstance(flat, FlatNumbers):
-            moved = self._number_update(flat, group)
-            if moved is None or not moved.run(group):
+            rule = self._rule()
+            if rule is not None:
+                rule.run()
+            elif (moved := self._number_update(flat, group)) is None or not moved.run(group):
                 optimizer.step()
-            else:
-                flat.spread()
+                return
+            flat.spread()
             return
         fused = self._update(group)
         if fused is None:
@@ -93,6 +111,18 @@ class CompiledStep:
         else:
             fused.run(group)
             flat.spread()
+            self._latest, self.steady = fused, fused is before
+
+    def repeat_update(self) -> None:
+        """The latest update once more, where nothing but plans has run since, and it was `steady`."""
+        assert self._latest is not None
+        self._latest.run(self.optimizer.param_groups[0])
+
+    def rest(self) -> None:
+        """Between two runs, where others may change the optimizer's state: keep the recorded function alone."""
+        self.gradients.rest()
+        self._warm = self._latest is not None and self._latest.warmth.jit
+        self._states, self._state_of_numbers, self._latest, self._stateless = [], None, None, None
 
     def _update(self, group: dict[str, Any]) -> Update | None:
         """The plan of the rule for the options of a group and what the state holds; None if there is none."""
@@ -119,11 +149,27 @@ class CompiledStep:
             return None
         options = {key: value for key, value in group.items() if key != "params"}
         try:
-            update = Update(self.optimizer.update, flat, self._states, options, jit=self.jit)
+            update = Update(self.optimizer.update, flat, self._states, options, jit=self._warm or self.jit)
         except CompileError:
             return None
         update.share()
         return update
+
+    def _rule(self) -> Rule | None:
+        """What the optimizer does to scalar parameters, if it keeps no state, and its options are no obstacle."""
+        flat, groups = self.gradients.flat, self.optimizer.param_groups
+        if not isinstance(flat, FlatNumbers) or len(groups) > 1:
+            return None
+        group = groups[0]
+        if self._stateless is not None:
+            of, then, rule = self._stateless
+            then["lr"] = group.get("lr")
+            if of is group and then["params"] is group["params"] and then == group:
+                return rule
+        update = self._number_update(flat, group)
+        rule = None if update is None else update.rule(group)
+        self._stateless = group, dict(group), rule
+        return rule
 
     def _number_update(self, flat: FlatNumbers, group: dict[str, Any]) -> NumberUpdate | None:
         """As `_update`, for parameters that are single numbers."""
@@ -183,6 +229,8 @@ def compile_step(model: Module, loss: Callable[[Any, Any], Any], optimizer: Opti
     >>> bool(last < first)
     True
     """
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentError(f"compile_step: expected an optimizer, such as SGD(...), got {type(optimizer).__name__}")
     return CompiledStep(lambda inputs, targets: loss(model(inputs), targets), optimizer)
 
 
@@ -212,20 +260,57 @@ class Stepper:
     ) -> None:
         self.state = state
         self.run = _step_of(state.model, measure.loss, penalise)
-        self.must = compile is True
-        self.compiled = None if compile is False else CompiledStep(self.run, state.optimizer, jit)
+        self.must, self.jit = compile is True, jit
+        self._key = None if penalise is not None else (id(measure.loss), jit, *_identity(state))
+        taken_over = None if compile is False else self._taken_over()
+        self.compiled = None if compile is False else taken_over or self._new()
+        self._old = taken_over is not None
         state.history.compiled = "compile=False" if compile is False else True
+        self.begin(alone=False)
+
+    def _new(self) -> CompiledStep:
+        return CompiledStep(self.run, self.state.optimizer, self.jit)
+
+    def _taken_over(self) -> CompiledStep | None:
+        """The step of the optimizer's latest run, if that was of the same model, loss and parameters."""
+        kept = self.state.optimizer.kept
+        step, kept.step = kept.step, None
+        same = step is not None and self._key == kept.key and step.optimizer is self.state.optimizer
+        return step if same else None
+
+    def end(self) -> None:
+        """After a run: leave the compiled step to the next one."""
+        if self.compiled is not None and self._key is not None and isinstance(self.compiled.gradients.flat, Flat):
+            self.compiled.rest()
+            kept = self.state.optimizer.kept
+            kept.key, kept.step = self._key, self.compiled
+
+    def begin(self, alone: bool) -> None:
+        """Before an epoch: whether nothing but plans will run between its batches, no code of the user's."""
+        self.alone = alone
+        self._left = self._samples = 0  # steps to go before the next look at what lies outside, and their samples
+        self._repeats = False
 
     def gradients(self, batch: Batch) -> tuple[dict[str, float], Any]:
         """Loss and penalty of a batch, and the outputs; the parameters have their gradients."""
+        self._repeats = False
         if self.compiled is not None and current_mode().anomaly is None and not HOOKED:
+            if self._left > 0 and len(batch) == self._samples:
+                found = self.compiled.gradients.repeat(batch.columns)
+                if found is not None:
+                    self._left, self._repeats = self._left - 1, True
+                    return self._numbers(*found[:3]), found[3]
             try:
                 found = self.compiled.gradients(batch.inputs, batch.targets, batch.weights)
             except CompileError as error:
+                if self._old:  # other parameters may be trained than in the run before
+                    self.compiled, self._old = self._new(), False
+                    return self.gradients(batch)
                 if self.must:
                     raise
                 self.compiled, self.state.history.compiled = None, str(error)
             else:
+                self._samples = len(batch)
                 return self._numbers(*found[:3]), found[3]
         self.state.optimizer.zero_grad()
         total, *parts, outputs = self.run(batch.inputs, batch.targets, batch.weights)
@@ -237,12 +322,15 @@ class Stepper:
         """The optimizer's step."""
         if self.compiled is None:
             self.state.optimizer.step()
+        elif self._repeats:
+            self.compiled.repeat_update()
         else:
             self.compiled.update()
+            self._left = UNSEEN if self.alone and self.compiled.steady else 0
 
     def _numbers(self, total: Any, loss: Any, extra: Any) -> dict[str, float]:
         """What the history keeps; a loss that is no number ends the training."""
-        if not np.isfinite(float(total)):
+        if not math.isfinite(total):
             raise GradientError(
                 f"fit: the loss is {float(total)} in epoch {self.state.epoch}, batch {self.state.batch}. Try a lower "
                 f"learning rate (it is {self.state.optimizer.lr:g}), inputs of about unit size (standardize), or "
@@ -266,6 +354,13 @@ def _step_of(model: Module, loss: Loss, penalise: Penalty | None) -> Callable[..
         return one + extra, one, extra, outputs
 
     return run
+
+
+def _identity(state: TrainingState) -> tuple[Any, ...]:
+    """What tells training runs apart: who is trained, and the shapes and types of the parameters."""
+    parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
+    arrays = [(id(p), getattr(p.data, "shape", None), getattr(p.data, "dtype", None)) for p in parameters]
+    return id(state.model), *arrays
 
 
 def weighted(loss: Loss, outputs: Any, targets: Any, weights: Any) -> Any:

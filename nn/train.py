@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu import no_grad
 from tinygrad_edu.errors import ArgumentError, DataError, GradientError
 from tinygrad_edu.nn.arguments import size
-from tinygrad_edu.nn.callbacks import Callback, TrainingState, as_callbacks, progress_callback
+from tinygrad_edu.nn.callbacks import Callback, TrainingState, as_callbacks, heard, progress_callback
 from tinygrad_edu.nn.feed import Batch, Data, Feed, Several, columns_of
 from tinygrad_edu.nn.history import History
 from tinygrad_edu.nn.losses import Loss
@@ -88,6 +88,8 @@ def fit(
     compile : bool, optional
         Whether steps are recorded once and then run as a plan, with the same numbers to rounding. None: where that
         can be done; ``history.compiled`` says whether it was, and why not. True: or else raise. See `compile_step`.
+        Where no callback or metric of yours runs between batches, what another thread changes is seen 32 steps later at
+        the latest. The plan stays with the optimizer: a second run of the same model and loss need not record.
 
     Returns
     -------
@@ -151,8 +153,8 @@ def fit(
     stepper = Stepper(state, measure, penalise, compile, jit=None if journal is None else False)
 
     def tell(event: str) -> None:
-        for listener in listeners:
-            getattr(listener, event)(state)
+        for call in heard(listeners, event):
+            call(state)
 
     with modes_kept(model):
         try:
@@ -161,7 +163,7 @@ def fit(
             for state.epoch in range(first, epochs + 1):
                 tell("on_epoch_begin")
                 order = train_data.batches(batch_size, rng, shuffle) if state.epoch > 1 else order
-                _train_epoch(state, order, measure, stepper, tell)
+                _train_epoch(state, order, measure, stepper, listeners)
                 if held_out is not None:
                     numbers = _evaluated(model, held_out, measure, batch_size=max(batch_size, 256))
                     state.numbers.update({f"val_{name}": number for name, number in numbers.items()})
@@ -172,6 +174,7 @@ def fit(
                     journal.write()
                 if state.stop:
                     break
+            stepper.end()
         except KeyboardInterrupt:
             state.history.interrupted = True
             best.restore(model)
@@ -258,19 +261,33 @@ def _evaluated(model: Callable[..., Any], feed: Feed, measure: Measure, batch_si
 
 
 def _train_epoch(
-    state: TrainingState, batches: Iterable[Batch], measure: Measure, stepper: Stepper, tell: Callable[[str], None]
+    state: TrainingState,
+    batches: Iterable[Batch],
+    measure: Measure,
+    stepper: Stepper,
+    listeners: Sequence[Callback],
 ) -> None:
-    """One pass over the data; `state.numbers` holds the averages so far."""
+    """One pass over the data; `state.numbers` holds the averages so far, for whoever listens between batches."""
     state.model.train()
     sums = measure.averages()
-    for state.batch, batch in enumerate(batches, start=1):
-        with np.errstate(over="ignore", invalid="ignore"):  # a diverging loss is reported in words
-            numbers, outputs = stepper.gradients(batch)
-            tell("on_backward_end")
-            stepper.update()
-        sums.add(len(batch), numbers, outputs, batch.targets)
-        state.numbers = _numbers(sums, last=state.batch == state.batches)
-        tell("on_batch_end")
+    after_backward, after_batch = heard(listeners, "on_backward_end"), heard(listeners, "on_batch_end")
+    watched = bool(after_backward) or not all(hasattr(call, "only_counts") for call in after_batch)
+    stepper.begin(alone=sums.ours and not watched)
+    try:
+        for state.batch, batch in enumerate(batches, start=1):
+            with np.errstate(over="ignore", invalid="ignore"):  # a diverging loss is reported in words
+                numbers, outputs = stepper.gradients(batch)
+                for call in after_backward:
+                    call(state)
+                stepper.update()
+            sums.add(len(batch), numbers, outputs, batch.targets, lasting=stepper.compiled is not None)
+            if watched:
+                state.numbers = _numbers(sums, last=state.batch == state.batches)
+            for call in after_batch:
+                call(state)
+    finally:
+        if not watched and sums.samples:
+            state.numbers = _numbers(sums, last=state.batch == state.batches)
 
 
 def _numbers(sums: Averages, last: bool) -> dict[str, float]:

@@ -31,6 +31,7 @@ __all__ = [
     "Watch",
     "progress_callback",
     "as_callbacks",
+    "heard",
 ]
 
 
@@ -45,6 +46,18 @@ def as_callbacks(callbacks: Iterable[Callback | LRScheduler | Callable[[Training
     if callable(callbacks) or isinstance(callbacks, (Callback, LRScheduler)):
         raise ArgumentError(f"callbacks: expected a list, got {callbacks!r}; write callbacks=[...]")
     return [_as_callback(callback) for callback in callbacks]
+
+
+def heard(callbacks: Iterable[Callback], event: str) -> list[Callable[[TrainingState], Any]]:
+    """The methods of that name, of those callbacks that have one of their own.
+
+    Examples
+    --------
+    >>> len(heard([TextProgress(), OnEpochEnd(print)], "on_epoch_end")), heard([TextProgress()], "on_batch_end")
+    (2, [])
+    """
+    methods = [getattr(callback, event) for callback in callbacks]
+    return [method for method in methods if getattr(method, "__func__", method) is not getattr(Callback, event)]
 
 
 def _as_callback(callback: Any) -> Callback:

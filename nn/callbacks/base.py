@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tinygrad_edu.nn.history import History
 from tinygrad_edu.nn.module import Module
@@ -72,6 +72,15 @@ class Callback:
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken."""
+
+
+Method = TypeVar("Method", bound=Callable[..., None])
+
+
+def only_counts(method: Method) -> Method:
+    """Mark an `on_batch_end` that counts batches and no more: it reads no numbers, and changes nothing that counts."""
+    method.only_counts = True  # type: ignore[attr-defined]  # functions take attributes
+    return method
 
 
 class OnEpochEnd(Callback):

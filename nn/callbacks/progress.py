@@ -4,7 +4,7 @@ import sys
 from typing import Any, TextIO
 
 from tinygrad_edu.errors import MissingDependencyError, optional_import
-from tinygrad_edu.nn.callbacks.base import Callback, TrainingState
+from tinygrad_edu.nn.callbacks.base import Callback, TrainingState, only_counts
 
 
 class TextProgress(Callback):
@@ -47,6 +47,7 @@ class BarProgress(Callback):
         """Write the epoch's number."""
         self._bar.set_description(f"epoch {state.epoch}/{state.epochs}", refresh=False)
 
+    @only_counts
     def on_batch_end(self, state: TrainingState) -> None:
         """Move the bar."""
         self._bar.update()

@@ -53,6 +53,8 @@ class LearningRateScheduler(Callback):
         self.schedule = schedule
         self.every = every or (schedule.unit if isinstance(schedule, LRScheduler) else "epoch")
         self.watch = Watch(monitor)
+        if self.every == "batch":
+            self.on_batch_end = self._step  # type: ignore[method-assign]  # who steps by epochs hears no batch
 
     def on_train_begin(self, state: TrainingState) -> None:
         """Refuse a schedule of another optimizer."""
@@ -65,11 +67,6 @@ class LearningRateScheduler(Callback):
         """Set the rate that the function says."""
         if not isinstance(self.schedule, LRScheduler):
             state.optimizer.lr = self.schedule(state.epoch)
-
-    def on_batch_end(self, state: TrainingState) -> None:
-        """Step, if batches count."""
-        if self.every == "batch":
-            self._step(state)
 
     def on_epoch_end(self, state: TrainingState) -> None:
         """Step, if epochs count."""

@@ -11,6 +11,7 @@ from tinygrad_edu.errors import DataError
 
 Array = NDArray[Any]
 Rng = np.random.Generator | int | None
+BLOCK = 1 << 20  # bytes of samples that are taken at a time: they are still in the cache when they are used
 
 
 def train_test_split(
@@ -111,10 +112,18 @@ def minibatches(
     if not 1 <= batch_size <= n:
         raise DataError(f"batch_size must lie between 1 and the number of samples ({n}), but is {batch_size!r}")
     order = np.random.default_rng(rng).permutation(n) if shuffle else np.arange(n)
-    stop = n - n % batch_size if drop_last else n
-    return (
-        tuple(column[order[start : start + batch_size]] for column in columns) for start in range(0, stop, batch_size)
-    )
+    return _drawn(columns, order[: n - n % batch_size] if drop_last else order, batch_size)
+
+
+def _drawn(columns: Sequence[Array], order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[Array, ...]]:
+    """Rows in this order, cut into batches; taken many batches at a time, in new memory."""
+    sample = sum(column.nbytes for column in columns) // len(columns[0])
+    block = batch_size * max(1, BLOCK // max(1, batch_size * sample))
+    for start in range(0, len(order), block):
+        rows = order[start : start + block]
+        taken = [column.take(rows, axis=0) for column in columns]
+        for at in range(0, len(rows), batch_size):
+            yield tuple([column[at : at + batch_size] for column in taken])
 
 
 @dataclass(frozen=True, eq=False)

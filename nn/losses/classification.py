@@ -18,6 +18,7 @@ from tinygrad_edu.nn.losses.common import (
     shape_of,
 )
 from tinygrad_edu.ops.activation import log_softmax, softplus
+from tinygrad_edu.ops.indexing import take
 from tinygrad_edu.ops.questions import holds
 
 IGNORED = -100  # the label that PyTorch's losses leave out
@@ -267,7 +268,7 @@ def _class_weights(name: str, weight: ArrayLike | None, shape: tuple[int, ...], 
     weights: NDArray[Any] = like(weight, logits)
     if weights.shape != shape[-1:]:
         raise ShapeError(f"{name}: weight must be one number a class, shape {shape[-1:]}, got {weights.shape}")
-    refuse(name, weights, lambda w: w >= 0, "have weights of at least 0")
+    refuse(name, weights, lambda w: w >= 0, "be at least 0", what="weight")
     return weights
 
 
@@ -291,7 +292,7 @@ def _chosen(
         return reduced(name, -_picked(log_p, at, shape), reduction)
     at = np.where(kept, labels, 0)
     losses = -_picked(log_p, at, shape)
-    of_sample = like(kept if weights is None else np.where(kept, np.take(weights, at), 0), log_p)
+    of_sample = like(kept if weights is None else np.where(kept, take(weights, at), 0), log_p)
     losses = losses * of_sample
     if smoothing:
         spread = -np.sum(log_p if weights is None else log_p * weights, axis=-1) * like(kept, log_p)

@@ -90,6 +90,7 @@ def refuse(
     must: str,
     verb: str = "is",
     within: tuple[int, int | None] | None = None,
+    what: str = "labels",
 ) -> None:
     """Raise unless all labels are right, naming the first that is not; in a recording, at each run (see `require`)."""
 
@@ -98,7 +99,7 @@ def refuse(
         wrong = ~np.asarray(right(numbers))
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            place = f"labels[{', '.join(map(str, where))}]" if where else "the label"
-            raise DataError(f"{name}: labels must {must}, but {place} {verb} {numbers[where]}")
+            place = f"{what}[{', '.join(map(str, where))}]" if where else "the label"
+            raise DataError(f"{name}: {what} must {must}, but {place} {verb} {numbers[where]}")
 
     require(labels, check, within)

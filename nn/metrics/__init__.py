@@ -23,6 +23,7 @@ __all__ = [
     "Metric",
     "METRICS",
     "OF_ALL_SAMPLES",
+    "OF_EACH_SAMPLE",
     "metric_function",
 ]
 
@@ -33,6 +34,8 @@ METRICS: Mapping[str, Metric] = {
 }
 # These are no averages over samples: `fit` and `evaluate` take them of all samples at once, not batch by batch.
 OF_ALL_SAMPLES: frozenset[Metric] = frozenset({precision, recall, f1, rmse, r2})
+# These are: of several batches together they are what they are of each on the average.
+OF_EACH_SAMPLE: frozenset[Metric] = frozenset({accuracy, top_k_accuracy, mae})
 
 
 def metric_function(metric: str | Metric) -> tuple[str, Metric]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu import Value
-from tinygrad_edu.nn.optim.base import Optimizer, State, decayed
+from tinygrad_edu.nn.optim.base import Optimizer, State, decayed, with_decay
 
 
 class Adam(Optimizer):
@@ -74,7 +74,7 @@ class Adam(Optimizer):
         if amsgrad:
             v = state["max_exp_avg_sq"] = np.maximum(state.get("max_exp_avg_sq", v), v)
         root = (1 - beta2**t) ** 0.5  # above and below the line, so that an array less is divided
-        return shrink + lr * root / (1 - beta1**t) * m / (np.sqrt(v) + eps * root)
+        return with_decay(shrink, lr * root / (1 - beta1**t) * m / (np.sqrt(v) + eps * root))
 
 
 class AdamW(Adam):

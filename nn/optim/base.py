@@ -6,11 +6,26 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_edu import Value
+from tinygrad_edu.compiler.kernels.denormals import EVERY, clear
 from tinygrad_edu.errors import ArgumentError, CheckpointError
 from tinygrad_edu.op import Node
 
 State = dict[str, Any]
 Group = dict[str, Any]
+
+
+class Kept:
+    """What the latest run of `fit` leaves to the next one: its compiled step. A copy of an optimizer has none."""
+
+    def __init__(self) -> None:
+        self.key: Any = None
+        self.step: Any = None
+
+    def __deepcopy__(self, memo: Any) -> "Kept":
+        return Kept()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Kept, ()
 
 
 class Optimizer:
@@ -57,6 +72,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.state: list[State] = []
         self._unscheduled: list[float] = []
+        self.kept = Kept()
         if hasattr(params, "parameters"):
             raise ArgumentError(f"{self._name}: expected parameters, got a model; write model.parameters()")
         if isinstance(params, Node):
@@ -86,6 +102,8 @@ class Optimizer:
                 x.data -= self.update(x.data, g.data if isinstance(g, Node) else g, state, **options)
                 if a_float:
                     x.data = float(x.data)
+                elif state.get("step", 1) % EVERY == 0:
+                    clear(options, state.values())
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters: they are None again."""
@@ -222,6 +240,17 @@ def decayed(x: Any, g: Any, lr: float, weight_decay: float, decoupled: bool) -> 
     if not weight_decay:
         return g, 0.0
     return (g, lr * weight_decay * x) if decoupled else (g + weight_decay * x, 0.0)
+
+
+def with_decay(shrink: Any, step: Any) -> Any:
+    """What `decayed` says is to be taken beside a step, and the step: where there is nothing beside, no array more.
+
+    Examples
+    --------
+    >>> with_decay(0.05, 0.5), with_decay(0.0, 0.5)
+    (0.55, 0.5)
+    """
+    return step if shrink.__class__ is float and shrink == 0.0 else shrink + step
 
 
 def _as_option(saved: Any, own: Any) -> Any:

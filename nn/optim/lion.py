@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu import Value
-from tinygrad_edu.nn.optim.base import Optimizer, State, decayed
+from tinygrad_edu.nn.optim.base import Optimizer, State, decayed, with_decay
 
 
 class Lion(Optimizer):
@@ -60,4 +60,4 @@ class Lion(Optimizer):
         g, shrink = decayed(x, g, lr, weight_decay, decoupled=True)
         m = state.get("exp_avg", 0.0)
         state["exp_avg"] = beta2 * m + (1 - beta2) * g
-        return shrink + lr * np.sign(beta1 * m + (1 - beta1) * g)
+        return with_decay(shrink, lr * np.sign(beta1 * m + (1 - beta1) * g))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu import Value
-from tinygrad_edu.nn.optim.base import Optimizer, State, decayed
+from tinygrad_edu.nn.optim.base import Optimizer, State, decayed, with_decay
 
 
 class NAdam(Optimizer):
@@ -74,4 +74,4 @@ class NAdam(Optimizer):
         m = state["exp_avg"] = beta1 * state.get("exp_avg", 0.0) + (1 - beta1) * g
         v = state["exp_avg_sq"] = beta2 * state.get("exp_avg_sq", 0.0) + (1 - beta2) * g * g
         ahead = (1.0 - mu) / (1.0 - product) * g + mu_next / (1.0 - product * mu_next) * m
-        return shrink + lr * ahead / (np.sqrt(v / (1 - beta2**t)) + eps)
+        return with_decay(shrink, lr * ahead / (np.sqrt(v / (1 - beta2**t)) + eps))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu import Value
-from tinygrad_edu.nn.optim.base import Optimizer, State, decayed
+from tinygrad_edu.nn.optim.base import Optimizer, State, decayed, with_decay
 
 
 class RAdam(Optimizer):
@@ -73,6 +73,6 @@ class RAdam(Optimizer):
         longest = 2 / (1 - beta2) - 1  # how many gradients the mean square stands for in the end, and now
         length = longest - 2 * t * beta2**t / (1 - beta2**t)
         if length <= 5.0:
-            return shrink + step
+            return with_decay(shrink, step)
         rectify = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-        return shrink + step * (rectify * (1 - beta2**t)) ** 0.5 / (np.sqrt(v) + eps)
+        return with_decay(shrink, step * (rectify * (1 - beta2**t)) ** 0.5 / (np.sqrt(v) + eps))

@@ -8,7 +8,7 @@ import pytest
 
 from tinygrad_edu import nn
 from tinygrad_edu.compiler import update as updates
-from tinygrad_edu.compiler.kernels.denormals import PROCESSORS
+from tinygrad_edu.compiler.kernels.denormals import EVERY, PROCESSORS
 from tinygrad_edu.errors import CompileError, DataError, GradientError
 from tinygrad_edu.nn.data import moons
 from tinygrad_edu.nn.step import CompiledStep
@@ -150,6 +150,22 @@ def test_fit_says_why_it_could_not_compile_and_trains_all_the_same():
         nn.fit(model, data, "softmax_cross_entropy", nn.SGD(model.parameters(), lr=0.5), compile=True, **options)
 
 
+def test_half_precision_is_trained_one_operation_after_the_other():
+    runs = []
+    for compile in (None, False):
+        model = network(np.float16)
+        optimizer = nn.SGD(model.parameters(), lr=0.1)
+        x, labels = moons(40, rng=0)
+        history = nn.fit(
+            model, (x.astype(np.float16), labels), "softmax_cross_entropy", optimizer, 2, rng=0, progress=False,
+            compile=compile,
+        )  # fmt: skip
+        runs.append((model, history))
+    (model, history), (expected, _) = runs
+    assert "float16" in history.compiled
+    assert_alike(model, expected)
+
+
 def test_a_loss_that_is_no_number_ends_compiled_training_too():
     model = nn.Dense(2, 1, rng=0)
     x = np.full((8, 2), 1e200)
@@ -203,6 +219,35 @@ def test_moments_below_the_normal_range_become_zero_only_where_eps_makes_them_no
     flushes = platform.machine() in PROCESSORS
     expected = left if flushes else 9e-41
     np.testing.assert_allclose(adam.state[0]["exp_avg"], np.full((2, 2), expected, np.float32), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("compile", "dtype", "eps", "small", "left"),
+    [
+        (False, np.float32, 1e-8, 1e-40, 0.0),
+        (False, np.float32, 0.0, 1e-40, 9e-41),
+        (False, np.float16, 1e-8, 1e-5, 9e-6),
+        (True, np.float32, 1e-8, 1e-40, 0.0),
+        (True, np.float32, 0.0, 1e-40, 9e-41),
+    ],
+)
+def test_without_kernels_such_moments_are_cleared_away_every_so_many_steps(compile, dtype, eps, small, left):
+    weight = nn.Parameter(np.ones(3, dtype))
+    adam = nn.Adam([weight], lr=0.1, eps=eps)
+    planned = CompiledStep(lambda x: (weight * x).sum(), adam, jit=False)
+
+    def step(gradient):
+        if compile:
+            planned(gradient)
+        else:
+            weight.grad = gradient
+            adam.step()
+
+    for _ in range(EVERY - 1):
+        step(np.ones(3, dtype))
+    adam.state[0]["exp_avg"][:2] = small
+    step(np.zeros(3, dtype))
+    np.testing.assert_allclose(adam.state[0]["exp_avg"], np.array([left, left, 0.87], dtype), rtol=0.02)
 
 
 @pytest.mark.parametrize("jit", [False, True])
