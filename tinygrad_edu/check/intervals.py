@@ -12,6 +12,7 @@ become disjoint, something is not smooth at that distance, and what lies further
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 CENTRAL = (2, 4, 6)  # how the error of a central quotient shrinks with h, and after each extrapolation
@@ -29,6 +30,10 @@ class Sample(NamedTuple):
     step: float
     change: float
     rounding: float
+
+    def known_to(self, least: float) -> "Sample":
+        """The same point, with no smaller rounding than this."""
+        return self._replace(rounding=least) if least > self.rounding else self
 
 
 class Slope(NamedTuple):
@@ -114,7 +119,7 @@ def measure(
     slopes = Slopes({}, {}, {}, {})
     for octave, pair in samples.items():
         least = rough(octave)
-        right, left = (s and s._replace(rounding=max(s.rounding, least)) for s in pair)
+        right, left = (s and s.known_to(least) for s in pair)
         middle = max(rounding, least)
         for side, sample in ((slopes.right, right), (slopes.left, left)):
             if sample is not None:
@@ -147,10 +152,12 @@ def brackets(slopes: Mapping[int, Slope], orders: tuple[int, ...]) -> list[Brack
     """
     found = []
     level = dict(slopes)
+    octaves = sorted(level, reverse=True)
     for order in orders:
-        moves = {k: level[k - 1].value - slope.value for k, slope in level.items() if k - 1 in level}
+        octaves = [k for k in octaves if k - 1 in level]
+        moves = {k: level[k - 1].value - level[k].value for k in octaves}
         noise = 0.0  # the largest difference that rounding does not explain, as it would act on a step of 1
-        for k in sorted(moves, reverse=True):
+        for k in octaves:
             move, slope = abs(moves[k]), level[k]
             known = move <= EXPLAINED * (slope.rounding + level[k - 1].rounding)
             noise = noise if known else max(noise, move * 2.0**-k)
@@ -192,7 +199,7 @@ def intersect(found: Iterable[Bracket], finest: int | None = None) -> Interval |
     low, high = -math.inf, math.inf
     agreed = []
     broken = None
-    for bracket in sorted(found, key=lambda b: -b.octave):
+    for bracket in sorted(found, key=attrgetter("octave"), reverse=True):
         inner_low, inner_high = max(low, bracket.low), min(high, bracket.high)
         if inner_low > inner_high:
             broken = bracket.octave

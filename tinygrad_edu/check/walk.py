@@ -67,12 +67,8 @@ class Walk:
 
     Attributes
     ----------
-    central, right, left : Interval or None
-        The slope as seen from both sides, from the right, from the left; None where it does not settle.
-    at_large : Interval or None
-        As `central`, from the larger steps only.
-    bend : Interval or None
-        The slope to the right less that to the left.
+    central : Interval or None
+        The slope as seen from both sides; None where it does not settle.
     steepest : float
         The largest difference quotient, by size, at the octaves `FIRST`.
 
@@ -93,12 +89,9 @@ class Walk:
         self.reach = reach
         self.samples: dict[int, tuple[Sample | None, Sample | None]] = {}
         self.central: Interval | None = None
-        self.right: Interval | None = None
-        self.left: Interval | None = None
-        self.bend: Interval | None = None
-        self.at_large: Interval | None = None
         self.steepest = 0.0
         self._found: list[Bracket] = []
+        self._sides: dict[str, Interval | None] = {}  # what `_seen_as` has worked out of the samples so far
         self._rough: dict[int, float] = {}
         self._slopes = Slopes({}, {}, {}, {})
 
@@ -140,7 +133,7 @@ class Walk:
         if noise > self.noise:
             self.noise, self.rounding = noise, max(noise, self.rounding)
             for octave, pair in self.samples.items():
-                right, left = (s and s._replace(rounding=max(s.rounding, noise)) for s in pair)
+                right, left = (s and s.known_to(noise) for s in pair)
                 self.samples[octave] = right, left
             self._see()
 
@@ -151,12 +144,16 @@ class Walk:
         slopes = self._slopes = measure(self.samples, self.rounding, self._roughness)
         self._found = brackets(slopes.central, CENTRAL)
         self.central = intersect(self._found, max(slopes.central, default=None))
-        self.at_large = intersect(b for b in self._found if b.octave <= max(FIRST))
         near = [abs(slope.value) for k, slope in slopes.central.items() if k in FIRST]
         self.steepest = max(near, default=0.0)
-        self.right = intersect(brackets(slopes.right, ONE_SIDED), max(slopes.right, default=None))
-        self.left = intersect(brackets(slopes.left, ONE_SIDED), max(slopes.left, default=None))
-        self.bend = intersect(brackets(slopes.bend, BEND), max(slopes.bend, default=None))
+        self._sides = {}
+
+    def _seen_as(self, side: str, orders: tuple[int, ...]) -> Interval | None:
+        """An interval from the quotients of that name, when somebody asks for it: most lines are judged without."""
+        if side not in self._sides:
+            slopes = getattr(self._slopes, side)
+            self._sides[side] = intersect(brackets(slopes, orders), max(slopes, default=None))
+        return self._sides[side]
 
     def is_steady(self, seen: Interval, part: float) -> bool:
         """Whether no difference quotient is further from `seen` than by this part of it, or by its rounding."""
@@ -233,7 +230,27 @@ class Walk:
         sample = self.line(step)
         if sample is None or not math.isfinite(sample.change):
             return None
-        return sample._replace(rounding=max(sample.rounding, self.noise))
+        return sample.known_to(self.noise)
+
+    @property
+    def right(self) -> Interval | None:
+        """The slope as seen from the right."""
+        return self._seen_as("right", ONE_SIDED)
+
+    @property
+    def left(self) -> Interval | None:
+        """The slope as seen from the left."""
+        return self._seen_as("left", ONE_SIDED)
+
+    @property
+    def bend(self) -> Interval | None:
+        """The slope to the right less that to the left."""
+        return self._seen_as("bend", BEND)
+
+    @property
+    def at_large(self) -> Interval | None:
+        """The slope as seen from both sides, from the larger steps only."""
+        return intersect(b for b in self._found if b.octave <= max(FIRST))
 
     @property
     def slope(self) -> Interval | None:

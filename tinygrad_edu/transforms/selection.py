@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 from tinygrad_edu.errors import ArgumentError
@@ -33,12 +34,7 @@ class Selection:
                 )
         if not self.argnums:
             raise ArgumentError(f"{what}: argnum is an empty tuple; name at least one argument")
-        try:
-            self.parameters = list(inspect.signature(f).parameters.values())
-        except (TypeError, ValueError):  # a builtin that does not say
-            self.parameters = []
-        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        self.positional = [p.name for p in self.parameters if p.kind in kinds]
+        self.positional = _positional(f)
         self.name = getattr(f, "__name__", type(f).__name__)
 
     def find(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[int | str, str]]:
@@ -65,9 +61,24 @@ class Selection:
             return self.positional.index(item), item
         raise ArgumentError(
             f"{self.what}: argnum={item!r}, but {self.name} was called without an argument of that name; "
-            f"its parameters are {', '.join(p.name for p in self.parameters) or 'unknown'}"
+            f"its parameters are {', '.join(p.name for p in _parameters(self.f)) or 'unknown'}"
         )
 
     def restore(self, items: Sequence[Any]) -> Any:
         """One item for one chosen argument, a tuple for a tuple of them."""
         return items[0] if self.single else tuple(items)
+
+
+def _positional(f: Callable[..., Any]) -> list[str]:
+    """The names of the parameters that may be given by position."""
+    if isinstance(f, FunctionType) and not f.__dict__:  # what `inspect` would find, 50 times as fast
+        return list(f.__code__.co_varnames[: f.__code__.co_argcount])
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in _parameters(f) if p.kind in kinds]
+
+
+def _parameters(f: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # a builtin that does not say
+        return []
