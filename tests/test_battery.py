@@ -54,7 +54,10 @@ def derivative(call: Call, order: int) -> Any:
 
         return weighed
 
-    f, seed = call, call.seed()
+    def f(*inputs: Any) -> Any:
+        return call(*inputs)
+
+    seed: Any = call.seed()
     for _ in range(order - 1):
         f = once(f, [call.rng.normal(size=np.shape(x)) for x in call.inputs], seed)
         seed = 1.0

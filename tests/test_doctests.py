@@ -29,7 +29,8 @@ PLOTS = (
 )
 NEEDS = {f"tinygrad_edu.viz.plots.{name}": "matplotlib" for name in PLOTS}
 NEEDS |= {f"tinygrad_edu.check.{name}": "hypothesis" for name in ("operations", "strategies")}
-NEEDS |= {f"tinygrad_edu.compiler.kernels.{name}": "numba" for name in ("functions", "register", "tape", "tile")}
+FOR_NUMBA = ("fill", "functions", "pointers", "register", "tape", "tile")
+NEEDS |= {f"tinygrad_edu.compiler.kernels.{name}": "numba" for name in FOR_NUMBA}
 
 
 def module_names():

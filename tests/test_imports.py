@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Each part may import what stands before it. `tinygrad_edu` is the public face, __init__.py.
 ORDER = (
-    "_checkout", "errors", "files", "memory", "sums", "graph", "mode", "node", "watch", "op", "kinds", "ops",
+    "_checkout", "errors", "files", "memory", "sums", "typed", "graph", "mode", "node", "watch", "op", "kinds", "ops",
     "backward", "numpy_protocol", "value", "transforms", "check", "compiler", "tinygrad_edu", "nn", "viz", "lesson",
     "cli", "__main__",
 )  # fmt: skip

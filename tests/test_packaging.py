@@ -111,8 +111,8 @@ def test_the_finder_is_installed_once_and_answers_for_two_names_only():
 
 
 def test_walking_the_packages_ends_and_imports_each_file_once():
-    walk = (  # three modules are written for numba, and only kernels import them
-        "numba = tuple('kernels.' + name for name in ('functions', 'register', 'tile'))\n"
+    walk = (  # some modules are written for numba, and only kernels import them
+        "numba = tuple('kernels.' + name for name in ('fill', 'functions', 'pointers', 'register', 'tile'))\n"
         "import pkgutil, importlib, sys, tinygrad_edu\n"
         "for top in ('tinygrad_edu', 'tinygrad_edu.nn', 'tinygrad_edu.viz'):\n"
         "    for found in pkgutil.walk_packages(importlib.import_module(top).__path__, top + '.'):\n"

@@ -21,8 +21,8 @@ SHELL = "\n".join(re.findall(r"^```(?:bash|sh|console|shell)\n(.*?)^```", README
 SPOKEN = SHELL + "\n" + "\n".join(re.findall(r"(?<!`)`([^`\n]+)`(?!`)", README))  # commands inside sentences too
 
 
-def python_blocks():
-    return re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def python_blocks(text=README):
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def promised(code):
@@ -57,6 +57,13 @@ def test_the_code_in_readme_prints_the_values_beside_it(tmp_path, monkeypatch):
     for code in python_blocks():
         assert_prints_what_it_promises(code, namespace)
     assert any(list(promised(code)) for code in python_blocks()), "README's code prints nothing"
+
+
+def test_the_code_in_the_page_on_compile_prints_the_values_beside_it():
+    namespace = {"__name__": "__main__"}
+    (code,) = python_blocks((ROOT / "docs" / "compile.md").read_text(encoding="utf-8"))
+    assert_prints_what_it_promises(code, namespace)
+    assert list(promised(code))
 
 
 @pytest.mark.parametrize(

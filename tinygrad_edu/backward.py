@@ -56,15 +56,13 @@ def _seed(root: Node, gradient: Any) -> Any:
 def _into_slots(root: Node, seed: Any, keep_all: bool) -> None:
     """One pass over the graph below `root`: leaves accumulate, everything else starts anew.
 
-    Elementwise operations of one or two operands, the bulk of every graph, have their rules called here; all
-    contributions of a node are computed before any is stored. Products of like arrays, and products and sums of
-    floats, whose rules cannot fail, are written out.
+    Elementwise operations of one or two operands, the bulk of every graph, have their rules called here; all that a
+    node contributes is computed before any is stored. Products of like arrays, and of floats, and sums are written out.
     """
     order = _consumers_last(root)
     root.grad = seed if root.grad is None else root.grad + seed
     own: set[Node] = set()
-    array = np.ndarray
-    node = root
+    array, node = np.ndarray, root
     try:
         for node in reversed(order):
             g = node.grad
@@ -77,8 +75,7 @@ def _into_slots(root: Node, seed: Any, keep_all: bool) -> None:
             if along is None:
                 _contribute(node, g, [parent.data for parent in node.parents], node.data, keep_all, own)
                 continue
-            a = node._a
-            b = node._b
+            a, b = node._a, node._b
             x = a.data
             if along is PRODUCT:
                 y = b.data
@@ -86,25 +83,28 @@ def _into_slots(root: Node, seed: Any, keep_all: bool) -> None:
                     x.__class__ is array and y.__class__ is array and x.dtype is y.dtype and x.shape == y.shape
                 ):
                     if a.op is not CONSTANT:
-                        had = a.grad
-                        a.grad = g * y if had is None else had + g * y
+                        c = g * y
+                        if a.grad is not None:
+                            c += a.grad
+                        a.grad = c
                     if b.op is not CONSTANT:
-                        had = b.grad
-                        b.grad = g * x if had is None else had + g * x
+                        c = g * x
+                        if b.grad is not None:
+                            c += b.grad
+                        b.grad = c
                     continue
             elif along is SUM and g.__class__ is float:
                 if a.op is not CONSTANT:
-                    had = a.grad
-                    a.grad = g if had is None else had + g
+                    a.grad = g if a.grad is None else a.grad + g
                 if b.op is not CONSTANT:
-                    had = b.grad
-                    b.grad = g if had is None else had + g
+                    b.grad = g if b.grad is None else b.grad + g
                 continue
             c = d = None
             try:
                 if b is None:
                     if a.op is not CONSTANT:
-                        c = along[0](g, node.data, x)
+                        rule = along[0] if x.__class__ is not array else op.typed.get(x.dtype, along[0])
+                        c = rule(g, node.data, x)
                         k = c.__class__
                         if k is not x.__class__ or (
                             k is not float

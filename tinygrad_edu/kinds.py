@@ -24,6 +24,7 @@ from tinygrad_edu.op import (
     record,
     register,
 )
+from tinygrad_edu.typed import typed
 
 # The rules of sums and products, of which the largest graphs are made: the backward loop knows them by heart.
 SUM: Final = (lambda t, out, x, y: t, lambda t, out, x, y: t)
@@ -48,6 +49,7 @@ class Elementwise(Operation):
         if arity <= 2 and all(along) and not self.defaults:  # the backward loop hands its rules no parameters
             self.along = along if along is SUM or along is PRODUCT else (along[0], along[1] if arity == 2 else None)
             self.exact = self.is_built_in()
+            self.typed = typed(along[0]) if arity == 1 and self.exact else {}
 
     def compute(self, *operands: Any, **params: Any) -> Any:
         for x in operands:

@@ -139,6 +139,7 @@ class Operation:
         self.terminal = not any(self.rules)  # a backward pass does not go past it
         self.along: tuple[Any, Any] | None = None  # set by the kind whose rules the backward loop calls inline
         self.exact = False  # set with `along`: rules keep the broadcast shape, and make an array or pass `t` on
+        self.typed: dict[np.dtype[Any], Any] = {}  # set with `along`: the rule with constants of one type
         self.add_piece: Callable[..., None] | None = None  # set for linear operations that read a part of their operand
         self.defaults = _parameters(forward, self.arity)
         self.needed = [key for key, default in self.defaults.items() if default is inspect.Parameter.empty]
@@ -299,13 +300,18 @@ def annotate(node: Node) -> None:
     node._info = info
 
 
+_OURS: Final[dict[int, dict[str, Any]]] = {}  # the globals of modules that are none of the user's, by id
+
+
 def line_of_user() -> str:
     """Where the user's code is at this moment, ``file:line``: the innermost frame outside this package and NumPy."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
-        "tinygrad_edu",
-        "numpy",
-    ):
+    while frame.f_back is not None:
+        world = frame.f_globals
+        if _OURS.get(id(world)) is not world:
+            if world.get("__name__", "").partition(".")[0] not in ("tinygrad_edu", "numpy"):
+                break
+            _OURS[id(world)] = world
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

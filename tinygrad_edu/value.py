@@ -61,6 +61,9 @@ class Value(ArrayMethods):
     __slots__ = ()
 
     def __init__(self, data: Any, name: str | None = None) -> None:
+        if data.__class__ is not float and isinstance(data, Node) and (capture := current_mode().capture) is not None:
+            capture.leaf(self, data)
+            return
         self.data = _leaf_data(data)
         self.grad = None
         self.op = LEAF
@@ -216,6 +219,12 @@ class Value(ArrayMethods):
         return bool(np.any(self.data == (item.data if isinstance(item, Node) else item)))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if current_mode().capture is not None:
+            raise NotDifferentiableError(
+                "NumPy does not ask us about lists, nor where a plain array is indexed. Pass arrays instead of lists "
+                "of numbers, or join their parts with tinygrad_edu.array([...]); write tinygrad_edu.take(array, index, "
+                "axis=0) for array[index] and np.take(array, index)."
+            )
         raise NotDifferentiableError(
             "a Value would become a plain array here, and its gradient would be lost. Use NumPy's functions on it as "
             "it is, not on a list of Values: np.sum(tinygrad_edu.array([v, w])) instead of np.sum([v, w]) (or "

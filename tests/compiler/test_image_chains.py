@@ -8,8 +8,9 @@ from tests.compiler.test_compiled_battery import close
 from tinygrad_edu import Value
 
 pytest.importorskip("numba")
+from tinygrad_edu.compiler import blas
 from tinygrad_edu.compiler.code import Code, Part
-from tinygrad_edu.compiler.kernels import call, groups, threads
+from tinygrad_edu.compiler.kernels import call, groups, products, threads
 from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.op import REGISTRY
 
@@ -136,9 +137,22 @@ def test_nan_and_infinities_go_through_as_they_do_step_by_step():
         np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize(("features", "blas", "waits"), [(80, 2, True), (80, 1, False), (4, 2, False)])
-def test_threads_of_blas_that_wait_in_a_loop_get_no_company(features, blas, waits, monkeypatch):
-    monkeypatch.setattr(call, "blas_threads", lambda: blas)
+@pytest.mark.parametrize(
+    ("features", "of_blas", "few", "by_tiles", "waits"),
+    [
+        (80, 2, 0, False, True),
+        (80, 1, 0, False, False),
+        (4, 2, 0, False, False),
+        (80, 2, 1e9, False, False),
+        (80, 2, 0, True, False),
+    ],
+)
+def test_threads_of_blas_that_wait_in_a_loop_get_no_company(features, of_blas, few, by_tiles, waits, monkeypatch):
+    monkeypatch.setattr(call, "blas_threads", lambda: of_blas)
+    monkeypatch.setattr(blas, "FEW", few)
+    monkeypatch.setattr(blas, "found", lambda: blas.Threads(lambda: of_blas, lambda n: None))
+    if not by_tiles:
+        monkeypatch.setattr(products, "LARGEST", 0)
     operands = [Var("input", shape, np.dtype(np.float64)) for shape in ((64, features), (features, 64))]
     out = Var("result", (64, 64), np.dtype(np.float64))
     product = Step(REGISTRY["matmul"], tuple(operands), {}, out)

@@ -1,7 +1,9 @@
 """Kernels: they compute what the steps compute; when they are made, and where they are kept."""
 
+import gc
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -18,7 +20,10 @@ from tinygrad_edu.kinds import elementwise
 from tinygrad_edu.op import REGISTRY
 
 pytest.importorskip("numba")
+import numba
+
 from tinygrad_edu.compiler.kernels import functions, store  # they import numba
+from tinygrad_edu.compiler.kernels.fill import fill
 from tinygrad_edu.compiler.kernels.tape import sources
 
 # -- what they compute
@@ -228,6 +233,15 @@ def test_a_kernel_needs_no_disk(tmp_path, monkeypatch):
     assert works(SOURCE)
 
 
+def test_a_kernel_needs_no_folder_that_numba_may_write_into(tmp_path, monkeypatch):
+    from numba.core import caching
+
+    monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path))
+    assert works(SOURCE)
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])  # as where a cache may only be read
+    assert works(SOURCE)
+
+
 @pytest.mark.slow
 def test_processes_that_make_the_same_kernel_at_once_do_not_disturb_each_other(tmp_path):
     program = (
@@ -289,3 +303,30 @@ def test_the_tape_of_numba_has_the_numbers_of_every_scalar_operation():
         except LookupError:
             refused.append(name)
     assert set(refused) <= {"digamma", "erf", "erfc", "gammaln", "gelu", "ndtr", "sinc"}, "those need SciPy, or more"
+
+
+def test_fill_writes_one_number_into_every_entry_of_a_piece_and_nowhere_else():
+    @numba.njit
+    def filled(x, i, number):
+        fill(x[i], number)
+
+    for dtype in (np.float32, np.float64, np.int64, np.bool_):
+        x = np.ones((3, 2, 4), dtype)
+        filled(x, 1, 0)
+        assert not x[1].any()
+        assert x[[0, 2]].all()
+    filled(np.ones((2, 0)), 1, 0)
+    with pytest.raises(numba.TypingError):
+        filled(np.ones((3, 4, 2)).T, 1, 0)
+
+
+def test_the_collector_waits_while_a_kernel_is_made_and_is_as_it_was_afterwards(monkeypatch):
+    seen = []
+    monkeypatch.setitem(sys.modules, "watching", types.SimpleNamespace(look=lambda: seen.append(gc.isenabled())))
+    source = "import watching\nwatching.look()\ndef kernel():\n    return 7\n"
+    assert store.compiled(source)() == 7
+    assert seen == [False]
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError):
+        store.compiled(source + "1 / 0\n")
+    assert gc.isenabled()

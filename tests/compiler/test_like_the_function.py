@@ -28,9 +28,8 @@ def raising(error):
     return f
 
 
-def asserts(x):
-    assert x.shape == (3,), "three numbers"
-    return x * 2.0
+SPACE = {}  # pytest writes assertions of a test file anew, and they would see all of pytest, which a plan would watch
+exec("def asserts(x):\n    assert x.shape == (3,), 'three numbers'\n    return x * 2.0", SPACE)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,7 @@ def asserts(x):
         (raising(TypeError("no")), TypeError),
         (raising(KeyError("no")), KeyError),
         (raising(OwnError("no")), OwnError),
-        (asserts, AssertionError),
+        (SPACE["asserts"], AssertionError),
         (lambda x: x * {"a": 1.0}["b"], KeyError),
         (lambda x: x * [1.0, 2.0][2], IndexError),
         (lambda x: x * (1 / 0), ZeroDivisionError),

@@ -6,28 +6,20 @@ Views of buffers are made once, when the code is written. The source can be read
 """
 
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.compiler.emit import METHODS, is_scalar, view_of, writer_of
-from tinygrad_edu.compiler.kernels import Fused, Whole, call_lines, chosen, fuse, may_overwrite, whole
-from tinygrad_edu.compiler.memory import Arena
+from tinygrad_edu.compiler.blas import on_one_thread
+from tinygrad_edu.compiler.emit import METHODS, ROWS, is_scalar, view_of, writer_of
+from tinygrad_edu.compiler.kernels import Fused, Whole, chosen, fuse, fused_lines, whole, whole_lines
 from tinygrad_edu.compiler.pairs import paired
+from tinygrad_edu.compiler.placement import Part as Part
+from tinygrad_edu.compiler.placement import Placement
 from tinygrad_edu.compiler.program import Program, Step, Var
+from tinygrad_edu.compiler.stacked import stacked
 from tinygrad_edu.kinds import Elementwise
-
-
-class Part:
-    """A run of steps that ends in outputs; the first part is fed the inputs, later ones may be fed more."""
-
-    def __init__(self, name: str, inputs: Sequence[Var], steps: Sequence[Step], outputs: Sequence[Var]) -> None:
-        self.name = name
-        self.inputs = list(inputs)
-        self.steps = list(steps)
-        self.outputs = list(outputs)
 
 
 class Code:
@@ -66,128 +58,32 @@ class Code:
         jit: bool = False,
     ) -> None:
         self.parts = fused_parts(parts) if jit else paired_parts(parts)
+        self.threads = on_one_thread([step for part in self.parts for step in part.steps])
         self.kernels: dict[str, str] = {}
         self.held = held or {}
         self.into = into or {}
-        self.block: np.ndarray[Any, Any] = np.empty(0, np.uint8) if like is None else like.block
+        block: np.ndarray[Any, Any] = np.empty(0, np.uint8) if like is None else like.placement.block
+        placement = Placement(self.parts, self.held, self.into, block)
+        self.placement: Placement = placement
+        self.block, self.peak, self.where = placement.block, placement.peak, placement.where
+        self.static = placement.static  # arrays that are there before the first run
         self.space: dict[str, Any] = {"empty": np.empty}
         self.names: dict[Var, str] = {}
-        self.static: dict[Var, Any] = {}  # arrays that are there before the first run
-        self.storage: dict[Var, frozenset[Var]] = {}  # whose memory a variable may lie in
-        self.where: dict[Var, tuple[int, int]] = {}  # the piece of the arena of a buffer
         self._bound: dict[int, str] = {}
         self._pieces: dict[Any, str] = {}
         self._kept: list[Any] = []
-        self.static |= self.held
-        self._plan_memory()
         self.source = "\n\n".join(self._function(i) for i in range(len(parts)))
         exec(compile_source(self.source), self.space)
-        self.functions: dict[str, Callable[..., Any]] = {part.name: self.space[part.name] for part in parts}
+        self.functions = {part.name: self.guarded(self.space[part.name]) for part in parts}
+
+    def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of the source as it is to be called: with one thread for products, where those are small."""
+        return function if self.threads is None else self.threads.one(function)
 
     def close(self) -> None:
         """Give the memory back now: the functions and the names that they see hold each other, until Python notices."""
         self.functions.clear()
         self.space.clear()
-
-    # -- memory: who lies where, and until when
-
-    def _plan_memory(self) -> None:
-        self.timeline = [(p, step) for p, part in enumerate(self.parts) for step in part.steps]
-        self.given = {var for part in self.parts for var in part.outputs}
-        for part in self.parts:
-            for var in part.inputs:
-                self.storage[var] = frozenset([var])
-        last: dict[Var, float] = {}
-        made_in = dict.fromkeys(self.storage, 0)
-        for at, (p, step) in enumerate(self.timeline):
-            held = [self._storage_of(var) for var in step.operands]
-            own = frozenset() if view_of(step) is not None else frozenset([step.out])
-            shares = view_of(step) is not None or (not writes(step) and may_alias(step))
-            for out in step.outs:
-                self.storage[out] = own.union(*held) if shares else frozenset([out])
-                made_in[out] = p
-                last[out] = at
-            for var in {v for vs in held for v in vs}:
-                if len(self.parts) > 2 and made_in.get(var, 0) != p:
-                    last[var] = math.inf
-                last[var] = max(last.get(var, at), at)
-        self._aim(last)
-        for p, part in enumerate(self.parts):
-            end = sum(len(one.steps) for one in self.parts[: p + 1])
-            for var in part.outputs:
-                for held_by in self._storage_of(var):
-                    last[held_by] = max(last.get(held_by, end), end)
-        self._place(last)
-
-    def _aim(self, last: dict[Var, float]) -> None:
-        """Have results written where they are to go, unless that array is still to be read."""
-        self.aimed: set[Var] = set()
-        holders = {id(array): var for var, array in self.held.items()}
-        for at, (_, step) in enumerate(self.timeline):
-            for out in step.outs:
-                target = self.into.get(out)
-                if target is None or not writes(step):
-                    continue
-                holder = holders.get(id(target))
-                over = _replaceable(step, out)
-                reads = [i for i, var in enumerate(step.operands) if holder in self._storage_of(var)]
-                direct = all(i in over and step.operands[i] is holder for i in reads)
-                if holder is None or (last.get(holder, -1) <= at and direct):
-                    self.static[out] = target
-                    self.aimed.add(out)
-
-    def _place(self, last: dict[Var, float]) -> None:
-        arena = Arena()
-        leaving: dict[float, list[Var]] = {}
-        placed: list[tuple[Var, int]] = []
-        for at, (_, step) in enumerate(self.timeline):
-            for var in leaving.pop(at - 1, ()):
-                arena.give(*self.where[var])
-            for out in step.outs:
-                if not self._is_buffer(step, out) or out in self.where:  # two parts may make the same thing
-                    continue
-                heir = self._overwritten(step, out, at, last)
-                if heir is not None and heir in leaving[last[heir]]:
-                    self.where[out] = self.where[heir]
-                    leaving[last[heir]].remove(heir)
-                else:
-                    self.where[out] = (arena.take(out.nbytes), out.nbytes)
-                placed.append((out, self.where[out][0]))
-                leaving.setdefault(last[out], []).append(out)
-            for room in step.op.rooms if isinstance(step.op, Whole) else ():
-                self.where[room] = (arena.take(room.nbytes), room.nbytes)
-                placed.append((room, self.where[room][0]))
-                leaving.setdefault(at, []).append(room)
-        self.peak = arena.peak
-        if self.block.size < arena.peak + 64:
-            self.block = np.empty(arena.peak + 64, dtype=np.uint8)
-        skip = -self.block.ctypes.data % 64
-        for var, start in placed:
-            assert var.dtype is not None
-            piece = self.block[skip + start : skip + start + var.nbytes]
-            self.static[var] = piece.view(var.dtype).reshape(var.shape)
-
-    def _is_buffer(self, step: Step, out: Var) -> bool:
-        """Whether a result lies in the arena: not what the caller gets, which is his."""
-        if not writes(step) or out in self.aimed:
-            return False
-        return out not in self.given or out.shape == () or out in self.into
-
-    def _overwritten(self, step: Step, out: Var, at: int, last: dict[Var, float]) -> Var | None:
-        """An operand that is used here for the last time, and whose memory the result may take."""
-        for i in _replaceable(step, out):
-            var = step.operands[i]
-            if (
-                var in self.where
-                and last[var] == at
-                and (var.shape, var.dtype) == (out.shape, out.dtype)
-                and not any(var in self._storage_of(other) for other in step.operands if other is not var)
-            ):
-                return var
-        return None
-
-    def _storage_of(self, var: Var) -> frozenset[Var]:
-        return self.storage.get(var, frozenset())
 
     # -- names
 
@@ -224,15 +120,24 @@ class Code:
         part = self.parts[p]
         inputs = [self.name(var) for var in part.inputs if var not in self.held]
         body: list[str] = []
+        run: list[Step] = []  # fused steps of which nothing must be done between
         for step in part.steps:
-            body += self._lines(step)
+            if isinstance(step.op, Fused):
+                run.append(step)
+                continue
+            lines = self._lines(step)
+            if lines and run:
+                body += fused_lines(run, self)
+                run = []
+            body += lines
+        body += fused_lines(run, self)
         given: set[Var] = set()
         outputs = []
         for var in part.outputs:
             if var not in self.into:
                 outputs.append(self._given(var, again=var in given))
                 given.add(var)
-            elif var not in self.aimed and var not in given:
+            elif var not in self.placement.aimed and var not in given:
                 body.append(
                     f"{self.bind(np.copyto, 'copyto')}({self.bind(self.into[var], 'target')}, {self.name(var)})"
                 )
@@ -259,15 +164,17 @@ class Code:
             return name
         if var in self.where:  # a single number: NumPy gives those as scalars
             return f"{name}[()]"
-        own = self._storage_of(var) == frozenset([var]) and var.role == "result" and not again
+        own = self.placement.storage_of(var) == frozenset([var]) and var.role == "result" and not again
         return name if own else f"{name}.copy()"
 
     def _lines(self, step: Step) -> list[str]:
-        if isinstance(step.op, (Fused, Whole)):
-            return call_lines(step, self)
+        if isinstance(step.op, Whole):
+            return whole_lines(step.op, self)
         look = view_of(step)
         if look is not None:
             return self._look(step, look)
+        if step.op is ROWS and step.operands[0] in self.placement.rows:
+            return []
         xs = [self.name(var) for var in step.operands]
         outs = [self.name(var) for var in step.outs]
         writer = writer_of(step)
@@ -299,28 +206,6 @@ class Code:
             raise AssertionError(f"{step.op.name} gives no view of an array in a row")
         self.name(step.out)
         return [f"{self.bind(np.copyto, 'copyto')}({self.bind(row, 'row')}, {name})"]
-
-
-def writes(step: Step) -> bool:
-    """Whether a step writes its results into given memory."""
-    return isinstance(step.op, (Fused, Whole)) or writer_of(step) is not None
-
-
-def _replaceable(step: Step, out: Var) -> Sequence[int]:
-    """The operands whose memory a result may take."""
-    if isinstance(step.op, Fused):
-        return [i for i, var in enumerate(step.operands) if may_overwrite(step.op, out, var)]
-    if isinstance(step.op, Whole):
-        return step.op.kernel.over if out is step.out else ()
-    writer = writer_of(step)
-    assert writer is not None
-    return range(len(step.operands)) if writer.over is None else writer.over
-
-
-def may_alias(step: Step) -> bool:
-    """Whether what an operation brings may be its operand in another form: so for linear ones, and for users' own."""
-    module = getattr(step.op.forward, "__module__", None) or ""
-    return step.op.kind == "linear" or module.partition(".")[0] not in ("tinygrad_edu", "numpy")
 
 
 def call_of(step: Step) -> Callable[..., Any]:
@@ -380,7 +265,7 @@ def needed(roots: Sequence[Var], producer: dict[Var, Step]) -> set[Var]:
 
 def paired_parts(parts: Sequence[Part]) -> list[Part]:
     """The parts, with steps that share their work as one."""
-    return [Part(part.name, part.inputs, paired(part.steps), part.outputs) for part in parts]
+    return stacked([Part(part.name, part.inputs, paired(part.steps), part.outputs) for part in parts])
 
 
 def fused_parts(parts: Sequence[Part]) -> list[Part]:
@@ -390,6 +275,6 @@ def fused_parts(parts: Sequence[Part]) -> list[Part]:
     found = []
     for part in parts:
         wanted = given | {var for other in parts if other is not part for step in other.steps for var in step.operands}
-        made = fuse(whole(chosen(part.steps, wanted, steps), wanted), wanted, steps)
+        made = fuse(whole(chosen(part.steps, wanted, steps), wanted, steps), wanted, steps)
         found.append(Part(part.name, part.inputs, made, part.outputs))
     return found

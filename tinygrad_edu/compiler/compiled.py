@@ -1,6 +1,8 @@
 """`tinygrad_edu.compile`: a function whose calls are recorded once for each signature, and then run as plans."""
 
 import functools
+import operator
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from types import MethodType
@@ -15,7 +17,7 @@ from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.pictured import graph_of
 from tinygrad_edu.compiler.plan import Plan, StaleError
 from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_call
-from tinygrad_edu.compiler.second import refuse_unless_same
+from tinygrad_edu.compiler.second import Sketch, refuse_unless_same
 from tinygrad_edu.compiler.taped import can_be_taped, taped
 from tinygrad_edu.compiler.verify import compare_gradients, verified
 from tinygrad_edu.errors import ArgumentError, CompileError
@@ -33,7 +35,8 @@ def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS, 
 
     A signature is the shapes and types of the arrays, Values and floats among the arguments, and the values of
     everything else (ints, bools, text). Parameters and arrays that `f` uses from outside are read anew at each call.
-    ``backward()`` of a result works as without `compile`.
+    ``backward()`` of a result works as without `compile`, once. Inside, arguments are Values, also plain ones; results
+    are Values. docs/compile.md says what is watched, and what to write instead of what is refused.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ def compile(f: Callable[..., Any], *, verify: bool = False, plans: int = PLANS, 
     """
     if not callable(f):
         raise ArgumentError(f"compile: expected a function, got {type(f).__name__}")
+    if not isinstance(plans, int) or plans < 1:
+        raise ArgumentError(f"compile: plans, how many signatures to remember, must be at least 1, got {plans!r}")
     return Compiled(f, verify, plans, jit)
 
 
@@ -99,6 +104,19 @@ class Compiled:
             failed = cause_of(error)
         raise failed  # out here, so that it comes as the function raised it
 
+    def __repr__(self) -> str:
+        count = sum(map(len, self.plans.values()))
+        return f"<compiled {_name_of(self.f)}, {count} plan{'s' if count != 1 else ''}>"
+
+    def __reduce__(self) -> Any:
+        """For copies and pickle: the same function, still without plans; a decorated one is known by its name."""
+        held: Any = sys.modules.get(getattr(self.f, "__module__", None) or "")
+        try:
+            held = operator.attrgetter(self.f.__qualname__)(held)
+        except AttributeError:  # it is inside a function, or has no name
+            held = None
+        return self.f.__qualname__ if held is self else (Compiled, (self.f, self.verify, self.limit, self.jit))
+
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """Make it a method where it stands in a class, as a function would be."""
         return self if instance is None else MethodType(self, instance)
@@ -109,17 +127,20 @@ class Compiled:
             return self.f(*args, **kwargs)
         self.latest = arguments = Arguments(args, kwargs)
         key = (mode.recording, *arguments.key)
-        if key in self.plans:
+        known = self.plans.get(key, ())
+        if known:
             self.plans.move_to_end(key)
-        for plan in self.plans.get(key, ()):
-            if plan.recording.environment.is_unchanged():
+        for plan in known:
+            environment = plan.recording.environment
+            if environment.is_unchanged():
                 try:
-                    self._look_again(plan, arguments)
-                    return self._run(plan, arguments)
+                    if plan.first is not None and not (plan.looked and environment.none_moved()):
+                        self._look_again(plan, arguments)
+                    return self._run(plan, arguments) if self.verify else plan.call(arguments.leaves)
                 except StaleError:
                     continue
         plan = self._plan(arguments, mode.recording)
-        self.plans[key] = [plan, *self.plans.get(key, ())][:VARIANTS]
+        self.plans[key] = [plan, *known][:VARIANTS]
         while len(self.plans) > self.limit:
             self.plans.popitem(last=False)
         return self._run(plan, arguments)
@@ -168,14 +189,12 @@ class Compiled:
 
     def _look_again(self, plan: Plan, arguments: "Arguments") -> None:
         """At the second call, and when Values have moved: record once more, and refuse a plan with a frozen number."""
-        environment = plan.recording.environment
-        if plan.first is None or (plan.looked and len(environment.unmoved()) == len(environment.values)):
-            return
+        environment, sketch = plan.recording.environment, plan.first
         first = plan.scalar or plan.recording
         differentiate = plan.scalar is None and current_mode().recording
         again = record_call(self.f, arguments.traced, differentiate)
-        if again.guards == first.guards:
-            refuse_unless_same(first, plan.first, again)
+        if sketch is not None and again.guards == first.guards:  # another thread may have been here meanwhile
+            refuse_unless_same(first, sketch, again)
             plan.looked = True
             environment.values = environment.unmoved()
             plan.first = plan.first if environment.values else None
@@ -199,13 +218,17 @@ class Compiled:
 
     def _plan(self, arguments: "Arguments", recording: bool) -> Plan:
         scalar, made = self._record(arguments, recording)
-        program = (scalar or made).program
+        first = Sketch((scalar or made).program)
         if not made.taped:
             made.program, made.passes = optimise(made.program)
-        plan = Plan(made, getattr(self.f, "__name__", type(self.f).__name__), self.jit)
-        plan.first, plan.scalar = program, scalar
+        plan = Plan(made, _name_of(self.f), self.jit)
+        plan.first, plan.scalar = first, scalar
         plan.compare = compare_gradients if self.verify else None
         return plan
+
+
+def _name_of(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", type(f).__name__)
 
 
 class Arguments:
@@ -218,7 +241,7 @@ class Arguments:
         parts: list[Any] = []
         for leaf in args:
             self._see(leaf, parts)
-        for name in sorted(kwargs):
+        for name in sorted(kwargs) if kwargs else ():
             parts.append(name)
             self._see(kwargs[name], parts)
         self.key = tuple(parts)
@@ -252,7 +275,7 @@ class Arguments:
             parts += (kind, leaf)
         elif isinstance(leaf, (np.generic, np.ndarray)):
             self.leaves.append(leaf)
-            parts += (leaf.shape, leaf.dtype.char)
+            parts += (kind, leaf.shape, leaf.dtype.char)
         else:  # told apart by who it is
             found: list[Any] = []
             map_leaves(lambda _, item: found.append(item), leaf, "")

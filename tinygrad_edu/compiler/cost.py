@@ -19,7 +19,7 @@ def flops_of(step: Step) -> int:
     if view_of(step) is not None:
         return 0
     of = OPERATIONS.get(step.op.name)
-    return max(step.out.size, *(var.size for var in step.operands)) if of is None else of(step)
+    return max([step.out.size, *(var.size for var in step.operands)]) if of is None else of(step)
 
 
 def bytes_of(step: Step) -> int:

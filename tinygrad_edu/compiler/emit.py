@@ -40,8 +40,12 @@ class Writer:
     over: tuple[int, ...] | None = ()
 
 
+BY_NAME = frozenset({np.maximum, np.minimum})  # whose third operand NumPy may mean to be one to compare
+
+
 def _ufunc(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
-    return [f"{bind(step.op.forward, step.op.forward.__name__)}({', '.join(xs)}, out={out})"]
+    target = f"out={out}" if step.op.forward in BY_NAME else out  # shorter to read for NumPy without the name
+    return [f"{bind(step.op.forward, step.op.forward.__name__)}({', '.join(xs)}, {target})"]
 
 
 def _matmul(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
@@ -117,9 +121,20 @@ ASSEMBLE = General("assemble", _assembled, pull=(None,), push=(None,), variadic=
 
 def _assemble(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     first = [] if step.params["cover"] == "all" else [f"{out}.fill(0)"]
+    places = [f"{out}[{bind(_open(place), 'place')}]" for place in step.params["places"]]
+    if step.params["cover"] not in (None, "again") and step.out.dtype.kind == "f":  # type: ignore[union-attr]
+        add = bind(np.add, "add")  # to zeros, which -0.0 does not survive
+        return [*first, *(f"{add}({x}, 0, {place})" for x, place in zip(xs, places, strict=True))]
     sign = "+=" if step.params["cover"] in (None, "again") else "="
-    places = step.params["places"]
-    return [*first, *(f"{out}[{bind(place, 'place')}] {sign} {x}" for x, place in zip(xs, places, strict=True))]
+    return [*first, *(f"{place} {sign} {x}" for x, place in zip(xs, places, strict=True))]
+
+
+# Made by a pass: results side by side. A plan has them written there, if it can.
+ROWS = General("rows", lambda operands: np.stack(operands), pull=(None,), push=(None,), variadic=True)
+
+
+def _rows(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
+    return [f"{bind(np.stack, 'stack')}(({', '.join(xs)},), 0, {out})"]
 
 
 def _copied(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
@@ -199,6 +214,7 @@ WRITERS: dict[str, Writer] = {
     "matmul": Writer(_matmul),
     "concatenate": _joined(np.concatenate),
     "stack": _joined(np.stack),
+    "rows": Writer(_rows),
     "cast": Writer(_cast),
     "scatter": Writer(_scatter, lambda step: is_basic(step.params["index"])),
     "scatter_at": Writer(_scatter_at, one_each),

@@ -11,6 +11,7 @@ such numbers if they differ at the second call; pass what changes later as an ar
 """
 
 import functools
+import operator
 import os
 import pickle
 import random
@@ -24,22 +25,27 @@ import numpy as np
 
 from tinygrad_edu.compiler.glance import Glance
 from tinygrad_edu.compiler.hidden import peek
+from tinygrad_edu.compiler.still import Still, few
 from tinygrad_edu.errors import CompileError
 from tinygrad_edu.op import Node, Operation
 
 SETTINGS = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype)
 # Whose inside does not change, or is not read while recording.
 CLOSED = (ModuleType, Operation, np.random.Generator, np.ufunc, np.dtype, *SETTINGS)
+CONTENTS = operator.attrgetter("cell_contents")
 SMALL = 1 << 16  # numbers in an array that is compared as a whole
 SAMPLE = 1024  # numbers that are compared of a larger one
-FEW = 32
 LIBRARIES = frozenset({"tinygrad_edu", "numpy", "builtins"}) | sys.stdlib_module_names
+
+
+Put = Callable[[list[Any]], Any]  # puts back what was there
 
 
 class View(NamedTuple):
     """What is watched as one: how to look at it, what was there, and where that is, in words.
 
-    `inside` is the container itself, or what lists the values of its attributes, where that shows all there is.
+    `inside` is the container itself, or what lists the values of its attributes, where that shows all there is; `put`
+    puts back what was there, where that can be done.
     """
 
     look: Callable[[], Any]
@@ -47,6 +53,17 @@ class View(NamedTuple):
     ids: list[int]
     where: str
     inside: Any
+    put: Put | None
+    names: Sequence[str]
+
+    def changed(self) -> str | None:
+        """Where another thing is than was there, in words; None if all are the same."""
+        now = [*self.look()]
+        if [*map(id, now)] == self.ids or _alike(now, self.held):
+            return None
+        pairs = zip(self.names, now, self.held, strict=False)
+        name = next((name for name, a, b in pairs if not _alike([a], [b])), None)
+        return self.where if name is None else f"{self.where} ({name})"
 
 
 class Environment:
@@ -84,6 +101,7 @@ class Environment:
         self.values: list[tuple[Node, bytes]] = []
         self._states: list[tuple[Callable[[], Any], Callable[[Any], Any], bytes]] = []  # of generators
         self._glance: Glance | None = None
+        self._still: Still | None = None
         self._note_state(random.getstate, random.setstate)
         self._note_state(np.random.get_state, np.random.set_state)
         self._world = getattr(f, "__globals__", None)  # that of the function's own module
@@ -114,9 +132,9 @@ class Environment:
     def changed(self) -> str | None:
         """Where a setting is not as it was; None if all are."""
         for view in self.views:
-            now = [*view.look()]
-            if [*map(id, now)] != view.ids and not _alike(now, view.held):
-                return view.where
+            where = view.changed()
+            if where is not None:
+                return where
         return self._changed_array()
 
     def _changed_array(self) -> str | None:
@@ -135,9 +153,22 @@ class Environment:
             if pickle.dumps(state()) != before:
                 put(pickle.loads(before))
 
+    def restore(self) -> None:
+        """Put settings back as they were: what a refused recording did to them does not count."""
+        for view in self.views:
+            if view.put is not None and view.changed() is not None:
+                view.put(view.held)
+
     def unmoved(self) -> list[tuple[Node, bytes]]:
         """The Values that have the numbers which they had."""
         return [(value, before) for value, before in self.values if _few(value) == before]
+
+    def none_moved(self) -> bool:
+        """Whether all Values have the numbers which they had."""
+        if self._still is None or not self._still.holds():
+            same = len(self.unmoved()) == len(self.values)
+            self._still = Still([value for value, _ in self.values]) if same else None
+        return self._still is not None
 
     def _look_into(self, thing: Any) -> Sequence[Any]:
         """Note what a thing holds; gives back where to look further."""
@@ -160,9 +191,12 @@ class Environment:
                 self.arrays.append((thing, _sample(thing).copy()))
             return ()
         if isinstance(thing, (list, tuple, set, frozenset, deque)):
-            return self._note(lambda: thing, f"a {type(thing).__name__}", thing)
+            fill = getattr(thing, "extend", getattr(thing, "update", None))  # of what can change
+            put: Put | None = None if fill is None else functools.partial(_fill, thing, fill)
+            return self._note(lambda: thing, f"a {type(thing).__name__}", thing, put)
         if isinstance(thing, dict):
-            return self._note(lambda: [*thing, *thing.values()], "a dict", thing)
+            put = functools.partial(_fill, thing, lambda held: thing.update(_pairs(held)))
+            return self._note(lambda: [*thing, *thing.values()], "a dict", thing, put)
         if isinstance(thing, property):
             return (thing.fget,)
         if isinstance(thing, (staticmethod, classmethod)):
@@ -176,21 +210,26 @@ class Environment:
         found = self._classes(type(thing))
         held: Any = getattr(thing, "__dict__", None)
         if held is not None:
-            found += self._note(held.values, f"an attribute of a {type(thing).__name__}", held.values())
+            names = [*held]
+            put = functools.partial(_fill_attributes, held, names)
+            found += self._note(held.values, f"an attribute of a {type(thing).__name__}", held.values(), put, names)
         slots = [vars(kind)[name] for kind in type(thing).__mro__ for name in _slots(kind)]
         if slots:
             where = f"an attribute of a {type(thing).__name__}"
-            found += self._note(lambda: [_slot(slot, thing) for slot in slots], where)
+            names = [slot.__name__ for slot in slots]
+            put = functools.partial(_set, thing, names)
+            found += self._note(lambda: [_slot(slot, thing) for slot in slots], where, put=put, names=names)
         return found
 
     def _classes(self, kind: type) -> list[Any]:
         """Note what a class holds, and those that it inherits from."""
-        return [
-            thing
-            for one in kind.__mro__
-            if one.__module__.partition(".")[0] not in LIBRARIES
-            for thing in self._note(vars(one).values, f"an attribute of the class {one.__name__}", vars(one).values())
-        ]
+        found = []
+        for one in kind.__mro__:
+            if one.__module__.partition(".")[0] not in LIBRARIES:
+                names, where = [*vars(one)], f"an attribute of the class {one.__name__}"
+                put = functools.partial(_set, one, names)
+                found += self._note(vars(one).values, where, vars(one).values(), put, names)
+        return found
 
     def _function(self, f: FunctionType) -> Sequence[Any]:
         if (f.__module__ or "").partition(".")[0] in LIBRARIES and not f.__closure__:
@@ -202,9 +241,12 @@ class Environment:
         written = _names(f.__code__)
         names = [name for name in written if name in world]
         if cells:
-            held += self._note(lambda: [_content(cell) for cell in cells], f"a variable around {f.__name__}")
+            look = functools.partial(_contents, cells)
+            put: Put = functools.partial(_fill_cells, cells)
+            held += self._note(look, f"a variable around {f.__name__}", put=put, names=f.__code__.co_freevars)
         if names:
-            held += self._note(lambda: [world.get(name) for name in names], f"a global of {f.__name__}")
+            put = functools.partial(_set_globals, world, names)
+            held += self._note(lambda: [*map(world.get, names)], f"a global of {f.__name__}", put=put, names=names)
         if "environ" in written or "getenv" in written:
             self._note(
                 lambda: [*os.environ, *os.environ.values()], f"an environment variable, which {f.__name__} reads"
@@ -222,9 +264,16 @@ class Environment:
             modules += [thing for thing in found if _is_users(thing) and thing not in modules]
         return held
 
-    def _note(self, look: Callable[[], Any], where: str, inside: Any = None) -> list[Any]:
+    def _note(
+        self,
+        look: Callable[[], Any],
+        where: str,
+        inside: Any = None,
+        put: Put | None = None,
+        names: Sequence[str] = (),
+    ) -> list[Any]:
         held = [*look()]
-        self.views.append(View(look, held, [*map(id, held)], where, inside))
+        self.views.append(View(look, held, [*map(id, held)], where, inside, put, names))
         return held
 
     def _note_state(self, state: Callable[[], Any], put: Callable[[Any], Any]) -> None:
@@ -243,8 +292,7 @@ def _sample(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _few(value: Node) -> bytes:
     """Some of the numbers of a Value, to notice that they have changed."""
-    data = np.asarray(peek(value))
-    return data.reshape(-1)[:: data.size // FEW + 1].tobytes() if data.flags.c_contiguous else data.tobytes()
+    return few(np.asarray(peek(value))).tobytes()  # type: ignore[no-any-return]
 
 
 def _slots(kind: type) -> Sequence[str]:
@@ -278,6 +326,45 @@ def _names(code: CodeType) -> list[str]:
     """The global names in a function, and in those written inside it."""
     inner = [name for const in code.co_consts if isinstance(const, CodeType) for name in _names(const)]
     return list(dict.fromkeys([*code.co_names, *inner]))
+
+
+def _fill(thing: Any, fill: Callable[[list[Any]], Any], held: list[Any]) -> None:
+    thing.clear()
+    fill(held)
+
+
+def _pairs(held: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """The items of a dict from its keys, followed by its values."""
+    half = len(held) // 2
+    return zip(held[:half], held[half:], strict=True)
+
+
+def _fill_attributes(attributes: dict[str, Any], names: Sequence[str], values: list[Any]) -> None:
+    attributes.clear()
+    attributes.update(zip(names, values, strict=True))
+
+
+def _set(thing: Any, names: Sequence[str], held: Sequence[Any]) -> None:
+    for name, value in zip(names, held, strict=True):
+        now = vars(thing).get(name) if isinstance(thing, type) else getattr(thing, name, None)
+        if now is not value:
+            setattr(thing, name, value)
+
+
+def _set_globals(world: dict[str, Any], names: Sequence[str], values: Sequence[Any]) -> None:
+    world.update(zip(names, values, strict=True))
+
+
+def _fill_cells(cells: Sequence[CellType], contents: Sequence[Any]) -> None:
+    for cell, content in zip(cells, contents, strict=True):
+        cell.cell_contents = content
+
+
+def _contents(cells: Sequence[CellType]) -> list[Any]:
+    try:
+        return [*map(CONTENTS, cells)]
+    except ValueError:  # one is not filled yet
+        return [_content(cell) for cell in cells]
 
 
 def _content(cell: CellType) -> Any:

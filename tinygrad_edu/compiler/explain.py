@@ -2,14 +2,14 @@
 
 from tinygrad_edu.compiler.code import Code
 from tinygrad_edu.compiler.cost import bytes_of, flops_of, shares
-from tinygrad_edu.compiler.kernels import available
+from tinygrad_edu.compiler.kernels import available, fault
 from tinygrad_edu.compiler.plan import Plan, StaleError
 from tinygrad_edu.compiler.program import Var
 from tinygrad_edu.compiler.taped import TapeRunner
 from tinygrad_edu.kinds import Elementwise
 
 TILED = frozenset(
-    {"conv2d", "conv2d_image", "conv2d_kernel", "dot_product_attention", "dot_product_attention_gradient"}
+    {"conv2d", "conv2d_image", "conv2d_kernel", "dot_product_attention", "dot_product_attention_gradient", "matmul"}
 )
 
 
@@ -47,6 +47,7 @@ def explain(plan: Plan) -> str:
         f"  cost: about {_number(flops)} operations on numbers ({shares(program.steps, flops_of)})",
         f"  traffic: {bytes_text(moved)} read and written ({shares(program.steps, bytes_of)})",
         f"  {_kernels(plan, code)}",
+        *(["  products: on one thread, because there are few"] if isinstance(code, Code) and code.threads else []),
         "",
         code.source,
         *(f"\n# {name}\n{source}" for name, source in code.kernels.items()),
@@ -61,6 +62,9 @@ def _kernels(plan: Plan, code: Code | TapeRunner) -> str:
         return f"kernels: none; pip install 'tinygrad_edu[jit]' would turn {found} steps into a few loops"
     if plan.warmth.left >= 0:
         return f"kernels: numba makes them after {plan.warmth.left} more runs"
+    if not plan.warmth.jit:
+        why = "jit=False" if plan.warmth.asked is False else f"numba is installed but cannot be used: {fault()}"
+        return f"kernels: none; {why}"
     made = f"kernels: {len(code.kernels)} by numba"
     if any(step.op.name in TILED for part in code.parts for step in part.steps) and not tiles_work():
         return f"{made}; none of register tiles, which this version of numba cannot compile: NumPy does those steps"

@@ -3,11 +3,13 @@
 import dis
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from tinygrad_edu.compiler.environment import LIBRARIES
-from tinygrad_edu.errors import CompileError, NotDifferentiableError
-from tinygrad_edu.op import Node
+from tinygrad_edu.errors import CompileError, DTypeError, NotDifferentiableError
+from tinygrad_edu.op import Node, as_operand
 
 RAISE: Final = dis.opmap["RAISE_VARARGS"]
 PACKAGES: Final = frozenset({"site-packages", "dist-packages"})  # folders of libraries
@@ -34,6 +36,28 @@ def cause_of(error: FunctionError) -> Exception:
     return cause
 
 
+def refuse_odd(name: str, leaf: Any) -> None:
+    """Raise if an argument is not made of real numbers, or computes by rules of its own, as a masked array does."""
+    try:
+        as_operand(leaf)
+    except DTypeError as error:
+        raise DTypeError(f"compile: {name}: {error}") from None
+    if isinstance(leaf, np.ndarray) and type(leaf) not in (np.ndarray, np.memmap):
+        raise DTypeError(
+            f"compile: {name}: expected a plain array, got a {type(leaf).__name__}, whose own rules a plan would not "
+            "follow; pass np.asarray(x) of it (x.filled(0.0) of a masked one)"
+        )
+
+
+def refuse_unless_given(before: list[tuple[str, Any]], now: list[tuple[str, Any]]) -> None:
+    """Raise unless these leaves of the arguments are those that a function was given."""
+    if [id(leaf) for _, leaf in before] != [id(leaf) for _, leaf in now]:
+        raise CompileError(
+            "compile: the function changes a list or dict among its arguments, which a plan would not do again. Return "
+            "what changes as a result, or leave this function uncompiled."
+        )
+
+
 def _is_its_own(error: Exception) -> bool:
     """Whether a function raises this by itself, and not because a traced value is no number.
 
@@ -41,6 +65,8 @@ def _is_its_own(error: Exception) -> bool:
     file, unless a traced value is in it, or it is what Python says when something is no number.
     """
     trace = error.__traceback__
+    if trace is not None and trace.tb_next is None:  # it was called with other arguments than it takes
+        return isinstance(error, TypeError)
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     assert trace is not None

@@ -60,19 +60,24 @@ class Glance:
         self._kept = [[*look()] for look in self._looks]  # alive, so that no id is used twice
         self._ids = [[*map(id, held)] for held in self._kept]
         self._bytes = self._dumped()
+        self._others = bool(self._live or self._chained or self._plain or self._numbers)  # than looks
 
     def finds_the_same(self) -> bool:
         """Whether everything is as it was; False also if that is not sure."""
+        try:
+            same = [[*map(id, look())] for look in self._looks] == self._ids
+            return same and (not self._others or self._finds_others())
+        except Exception:  # of a comparison with something that was not there before
+            return False
+
+    def _finds_others(self) -> bool:
         before = _mode.set(_REFUSING)
         try:
             return (
                 self._live == self._held
                 and [*chain.from_iterable(self._chained)] == self._flat
                 and self._dumped() == self._bytes
-                and [[*map(id, look())] for look in self._looks] == self._ids
             )
-        except Exception:  # of a comparison with something that was not there before
-            return False
         finally:
             _mode.reset(before)
 
@@ -102,7 +107,8 @@ class Glance:
             self._numbers.append((itemgetter(*places), view.look))
 
     def _dumped(self) -> bytes:
-        return marshal.dumps([self._plain, [pick([*look()]) for pick, look in self._numbers]], 2)
+        numbers = [pick([*look()]) for pick, look in self._numbers] if self._numbers else None
+        return marshal.dumps((self._plain, numbers), 2)
 
 
 def _is_plain(thing: Any, inside: set[int], depth: int) -> bool:

@@ -50,7 +50,7 @@ class FlatNumbers:
         self.grad = np.zeros(len(self.parameters))
         self.hidden = False  # whether the parameters' numbers are those of the arrays, and they themselves have none
         self._looks = 0
-        self._steps = 0  # since they were hidden
+        self._steps = 0  # since somebody looked
         self._kinds = [type(p) for p in self.parameters]
         self._places = {id(p): i for i, p in enumerate(self.parameters)}
         self._pack = struct.Struct(f"{len(self.parameters)}d").pack_into
@@ -79,8 +79,8 @@ class FlatNumbers:
     def spread(self) -> None:
         """Give the parameters the numbers of the arrays, now or when somebody looks."""
         with self._lock:
+            self._steps += 1
             if self.hidden:
-                self._steps += 1
                 return
             if self._looks < PATIENCE:
                 self._hide()

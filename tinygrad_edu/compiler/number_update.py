@@ -1,11 +1,13 @@
 """An optimizer's rule over scalar parameters: as for arrays, and the state stays one of plain numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import numpy as np
 
 from tinygrad_edu.compiler.hidden import FlatNumbers
+from tinygrad_edu.compiler.scalars import Rule
 from tinygrad_edu.compiler.update import Update
 
 
@@ -54,6 +56,18 @@ class NumberUpdate:
         self.common = [key for key in first if key not in self.own]
         self.joint = {**first, **{key: np.array([state[key] for state in self.states]) for key in self.own}}
         self.update = Update(rule, flat, [self.joint], options, jit=jit)
+        self.keeps_state = _keeps_state(rule, options)
+        self._rule: Rule | None = None
+
+    def rule(self, options: Mapping[str, Any]) -> Rule | None:
+        """What it does, for `options` as they are at each step; None if it keeps a state."""
+        update = self.update
+        recording = update.recordings.get(update.flat.data.size)
+        if self.keeps_state or recording is None:
+            return None
+        if self._rule is None or self._rule.options is not options:
+            self._rule = Rule(recording, options, update.varying, partial(update.run, options), update.warmth)
+        return self._rule
 
     def run(self, options: Mapping[str, Any]) -> bool:
         """One step; False, and nothing is done, if the parameters' states are no longer alike."""
@@ -74,3 +88,22 @@ class NumberUpdate:
             for state, number in zip(states, numbers, strict=True):
                 state[key] = number
         return True
+
+
+class _Untouched:
+    """A state that refuses whatever is done with it."""
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise TypeError("the state is used")
+
+    __getattr__ = __getitem__ = __setitem__ = __contains__ = __iter__ = __len__ = __bool__ = __eq__ = __or__ = _refuse
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _keeps_state(rule: Callable[..., Any], options: Mapping[str, Any]) -> bool:
+    """Whether a rule looks at the state that it is given, or puts something there."""
+    try:
+        rule(1.0, 1.0, _Untouched(), **options)
+    except Exception:  # a rule's own error comes again where the rule is recorded
+        return True
+    return False

@@ -1,14 +1,15 @@
 """A recording made ready to run: programs in, Values out."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from itertools import islice
+from typing import Any, NoReturn
 
 import numpy as np
 
 from tinygrad_edu.compiler.kernels import Warmth
-from tinygrad_edu.compiler.program import Program
 from tinygrad_edu.compiler.record import Packed, Place, Recording
 from tinygrad_edu.compiler.runner import Runner
+from tinygrad_edu.compiler.second import Sketch
 from tinygrad_edu.compiler.taped import TapeRunner
 from tinygrad_edu.errors import GradientError
 from tinygrad_edu.mode import Info, current_mode
@@ -39,7 +40,7 @@ class Plan:
     ----------
     compare : callable, optional
         Called with each run, result, its gradient, and the gradients found: in verification.
-    first : Program, optional
+    first : Sketch, optional
         The program before any pass, until all Values that the function can see have had other numbers.
     looked : bool
         Whether the function was recorded a second time.
@@ -53,7 +54,7 @@ class Plan:
         self.op = Result(name)
         self.idle: list[Runner | TapeRunner] = []
         self.compare: Callable[..., None] | None = None
-        self.first: Program | None = None
+        self.first: Sketch | None = None
         self.looked = False
         self.scalar: Recording | None = None
         pairs = list(zip(recording.program.inputs, recording.sources, strict=True))
@@ -98,21 +99,22 @@ class Plan:
             If another recording is needed.
         """
         recording = self.recording
-        if self.warmth.rises():
+        if self.warmth.left >= 0 and self.warmth.rises():
             self.idle = []
         feeds, runner = self.feeds(leaves), self.runner()
         outputs = runner.forward(feeds)
         n, m = recording.count, recording.count + len(recording.written)
-        for truth, found in zip(recording.guards, outputs[m:], strict=False):
-            if bool(found) is not truth:
-                runner.home.append(runner)
-                raise StaleError
-        for buffer, new_data in zip(recording.written, outputs[n:m], strict=True):
-            buffer.data[...] = new_data
+        if len(outputs) > n:
+            for truth, found in zip(recording.guards, outputs[m:], strict=False):
+                if bool(found) is not truth:
+                    runner.home.append(runner)
+                    raise StaleError
+            for buffer, new_data in zip(recording.written, outputs[n:m], strict=True):
+                buffer.data[...] = new_data
         parents: tuple[Node, ...] = ()
         if recording.gradients:
             parents = self._parents(leaves) if self._roots is None else self._roots
-        run = Run(self, runner, parents)
+        run = Run(self, runner, parents, feeds)
         floats = recording.floats
         values = [self._value(i, float(x) if i in floats else x, run, parents) for i, x in enumerate(outputs[:n])]
         result = recording.result
@@ -156,8 +158,10 @@ class Plan:
             self._held = [*map(id, self._kept)]
             self.idle = []
             self._moves += 1
-        if self.idle:
+        try:
             return self.idle.pop()
+        except IndexError:  # all are lent
+            pass
         if self.recording.taped:
             return TapeRunner(self.recording, self.idle, self.warmth.jit)
         held = {var: s.data for _, s, var in self._parameters} if self._moves <= MOVES else {}
@@ -170,7 +174,8 @@ class Plan:
         node._b = None
         mode = current_mode()
         if i not in self.recording.gradients or not mode.recording:
-            node.op, node._a, node._info = CONSTANT, None, None
+            closed = i in self.recording.closed and mode.recording
+            node.op, node._a, node._info = self.op if closed else CONSTANT, () if closed else None, None
             return node
         node.op, node._a = self.op, parents
         node._info = Info(None, mode.info.scope if mode.info is not None else None, {"run": run, "result": i})
@@ -180,24 +185,32 @@ class Plan:
 class Run:
     """One run of a plan, of which the backward pass may still be to come; it lends its runner until then."""
 
-    __slots__ = ("beside", "plan", "runner", "wrt")
+    __slots__ = ("beside", "feeds", "plan", "runner", "wrt")
 
-    def __init__(self, plan: Plan, runner: Runner | TapeRunner, wrt: tuple[Node, ...]) -> None:
+    def __init__(self, plan: Plan, runner: Runner | TapeRunner, wrt: tuple[Node, ...], feeds: list[Any]) -> None:
         self.plan = plan
         self.runner: Runner | TapeRunner | None = runner
         self.wrt = wrt
+        self.feeds = feeds
         self.beside: dict[int, Node] | None = None  # for each result what the function itself gave, in verification
 
     def __repr__(self) -> str:
         return f"<run of {self.plan.op.name}>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a result of a compiled function cannot be copied or pickled, as it stands on the buffers of its plan; "
+            "copy its `.data`, or what the function itself gives (`.f` of the compiled one)"
+        )
+
     def gradients(self, result: int, seed: Any) -> list[Any]:
         """The gradients of the differentiated inputs, for that of one result."""
         if self.runner is None:
             raise GradientError(
-                "backward: the plan has gone on to other numbers since; call the compiled function again, or add up "
-                "losses before one backward()"
+                "backward: a result of a compiled function has one backward(), after which its plan goes on to other "
+                "numbers; call the compiled function again, or add up losses before one backward()"
             )
+        self._refuse_replaced()
         found = self.plan.unpacked(self.runner.backward(result, seed))
         if len(self.plan.recording.gradients) == 1:
             self.release()
@@ -208,6 +221,27 @@ class Run:
         if self.runner is not None:
             self.runner.home.append(self.runner)
             self.runner = None
+            self.feeds = []
+
+    def _refuse_replaced(self) -> None:
+        """Raise if a Value has been given other data since the call: the function's own rules would see those."""
+        recording, feeds, rest = self.plan.recording, self.feeds, iter(self.wrt)
+        for i in recording.wrt:
+            source = recording.sources[i]
+            if isinstance(source, Packed):
+                before = feeds[i].take(source.places)
+                now = [node.data for node in islice(rest, len(source.varied))]
+                same, name = now == before.tolist() or np.array_equal(now, before, equal_nan=True), None
+            else:
+                node = next(rest)
+                before, now, name = feeds[i], node.data, node.name
+                same = now is before or (now.__class__ is float and repr(now) == repr(before))
+            if not same:
+                name = name or "a Value"
+                raise GradientError(
+                    f"backward: the data of {name} has been replaced since the compiled function was called, and its "
+                    "gradient would be that of the old numbers. Call backward() before, or call the function again."
+                )
 
     def __del__(self) -> None:
         self.release()
@@ -232,6 +266,8 @@ class Result(Operation):
         self, wanted: Sequence[int], gradient: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]
     ) -> list[Any]:
         """The gradients for the wanted operands, from one run."""
+        if not wanted:
+            return []
         if isinstance(gradient, Node):
             raise GradientError(
                 "backward: a compiled function has gradients of first order; differentiate the function itself "
@@ -252,4 +288,7 @@ class Result(Operation):
 
 
 def _no_call(*_args: Any, **_params: Any) -> Any:
-    raise GradientError("compile: call the function that compile(f) returned, not its operation")
+    raise GradientError(
+        "compile: a compiled result cannot be computed again step by step, as check_graph, viz.stepper and others do; "
+        "give them what the function itself gives, `.f` of the compiled one"
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_edu.backward import pull_back
 from tinygrad_edu.compiler.environment import Environment
-from tinygrad_edu.compiler.failures import failure
+from tinygrad_edu.compiler.failures import FunctionError, failure, refuse_odd, refuse_unless_given
 from tinygrad_edu.compiler.lift.units import many_scalars
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.compiler.sparing import Sparing
@@ -54,6 +54,8 @@ class Recording:
         What was done to the program, and how many steps were left each time.
     differentiated : bool
         Whether gradients were wanted.
+    closed : set of int
+        The results that are Values in a graph, but of nothing with a derivative: their backward() reaches nobody.
     floats : set of int
         The results that are Python floats, whatever the program computes them as.
     lifted : LiftedCall, optional
@@ -75,6 +77,7 @@ class Recording:
     generators: list[np.random.Generator]
     passes: list[tuple[str, int]] = field(default_factory=list)
     differentiated: bool = False
+    closed: frozenset[int] = frozenset()
     floats: frozenset[int] = frozenset()
     lifted: Any = None
     taped: bool = False
@@ -94,11 +97,12 @@ class Packed:
         Those that are differentiated.
     """
 
-    __slots__ = ("members", "varied")
+    __slots__ = ("members", "places", "varied")
 
     def __init__(self, members: list[Any], varied: list[int]) -> None:
         self.members = members
         self.varied = varied
+        self.places = np.array(varied, np.intp)
 
     def read(self, leaves: Sequence[Any]) -> Any:
         """Their numbers now, as one array."""
@@ -140,8 +144,11 @@ def record_call(
     CompileError
         If `f` asks for a number of what it computes with.
     """
+    args, kwargs = call(lambda name, leaf: None)
+    beside = [leaf for _, leaf in flatten((args, kwargs), "")]
+    first = Environment(f, beside=beside)
     for last_try in (False, True):
-        before = Environment(f)
+        before = Environment(f, beside=beside) if last_try else first
         try:
             recording = _record(f, call, differentiate, [value for value, _ in before.values])
             changed = before.changed()
@@ -149,11 +156,16 @@ def record_call(
                 changed = "the data of a Value"
             if changed is None and before.drawn():
                 changed = "the state of a random generator"
+        except CompileError as error:
+            if not isinstance(error, FunctionError):
+                first.restore()
+            raise
         finally:
             before.rewind()
         if changed is None:
             return recording
         if last_try:
+            first.restore()
             raise CompileError(
                 f"compile: {getattr(f, '__name__', 'the function')} changes {changed} while it runs, which a plan "
                 "would not do again. Return what changes as a result, or leave this function uncompiled."
@@ -172,6 +184,8 @@ def _record(
 
     def trace(name: str, leaf: Any) -> Traced:
         is_value = isinstance(leaf, Node)
+        if not is_value:
+            refuse_odd(name, leaf)
         node = capture.argument(leaf.data if is_value else leaf, is_value and leaf.op is not CONSTANT, name)
         capture.plain[node] = not is_value
         arguments.append(node)
@@ -180,16 +194,22 @@ def _record(
     try:
         with capturing(capture), np.errstate(all="ignore"):
             args, kwargs = call(trace)
+            given = flatten((args, kwargs), "")
             result = f(*args, **kwargs)
+            if capture.refused is not None:  # and the function has caught it
+                raise capture.refused
+            refuse_unless_given(given, flatten((args, kwargs), ""))
             outputs, template = _outputs(result, capture)
             capture.refuse_changed(outputs)
             capture.changed.clear()  # rules of derivatives read the numbers from before a change
             capture.settle_numbers()
-            leaves = _leaves(capture)
+            leaves = [node for node in capture.nodes if node.op is LEAF]
             if differentiate == BUT_SCALARS:
                 differentiate = not many_scalars(capture.nodes)
             gradients, seeds = _gradients(capture, outputs, leaves) if differentiate else ({}, {})
     except Exception as error:
+        if capture.refused is not None and error is not capture.refused:  # NumPy may make its own error of it
+            raise capture.refused from error
         if isinstance(error, TinygradEduError) and not isinstance(error, NotDifferentiableError):
             raise
         raise failure(error) from error
@@ -200,6 +220,9 @@ def _record(
     environment = Environment(f, list(capture.arrays), beside)
     made = _Builder(capture, arguments).recording(outputs, template, leaves, gradients, seeds, environment)
     made.differentiated = bool(differentiate)
+    if differentiate:
+        graph = [k for k, out in enumerate(outputs) if not (out.op.terminal or capture.is_plain(out))]
+        made.closed = frozenset(graph) - gradients.keys()
     return made
 
 
@@ -213,6 +236,11 @@ def _outputs(result: Any, capture: Capture) -> tuple[list[Traced], Any]:
         if not isinstance(leaf, Node):
             return leaf
         node = capture.of(leaf)
+        if node in capture.made:
+            raise CompileError(
+                "compile: the function returns a Value that it has made of a plain argument, so its gradient could be "
+                "asked for, and a plan has none. Call the function with a Value instead."
+            )
         if node not in numbers:
             numbers[node] = len(found)
             found.append(node)
@@ -226,10 +254,6 @@ def _outputs(result: Any, capture: Capture) -> tuple[list[Traced], Any]:
             f"got {type(result).__name__}; is a return missing?"
         )
     return found, template
-
-
-def _leaves(capture: Capture) -> list[Traced]:
-    return [node for node in capture.nodes if node.op is LEAF]
 
 
 def _needed(nodes: Sequence[Traced], leaves: Sequence[Traced]) -> set[Node]:

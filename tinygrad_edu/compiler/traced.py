@@ -13,7 +13,9 @@ from tinygrad_edu.kinds import Elementwise, General
 from tinygrad_edu.mode import Info, current_mode
 from tinygrad_edu.op import CONSTANT, LEAF, Node, Operation, Source, as_operand, line_of_user, new
 from tinygrad_edu.ops.questions import QUESTIONS
+from tinygrad_edu.transforms.trees import flatten
 from tinygrad_edu.value import Value
+from tinygrad_edu.value import array as array_of
 
 INPUT = Source("input", "an input of a compiled function that nothing is differentiated by")
 BARRIER = Elementwise("stop_gradient", lambda x: x, along=(None,), scalar=lambda x: x)
@@ -58,6 +60,9 @@ class Traced(Value):
         rows: Any = self
         return [row.tolist() for row in rows] if self.shape else AS_FLOAT(self)
 
+    def __format__(self, spec: str) -> str:
+        return _refuse("an f-string (format)", line_of_user()) if spec else str(self)
+
     def __and__(self, other: Any) -> Any:
         return QUESTIONS[np.bitwise_and](self, other)
 
@@ -89,12 +94,34 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
 Traced.result_class = Traced
 
 
+class Argument(Traced):
+    """An argument of a recorded function, which passes for what it is outside: ``isinstance(x, np.ndarray)``."""
+
+    __slots__ = ()
+
+    @property
+    def __class__(self) -> type[Any]:
+        """For the function the class of what was passed; for the engine our own."""
+        capture = current_mode().capture
+        if capture is None or sys._getframe(1).f_globals.get("__name__", "").startswith("tinygrad_edu"):
+            return Traced
+        return type(_data.__get__(self)) if capture.is_plain(self) else Value
+
+    @__class__.setter
+    def __class__(self, kind: type[Any]) -> None:
+        object.__setattr__(self, "__class__", kind)
+
+
 def _refuse(way: str, line: str) -> NoReturn:
-    raise CompileError(
+    error = CompileError(
         f"{line}: {way} of a traced value: a compiled function runs with other numbers each time, and this would "
         "freeze the first ones. Use np.where for a choice, NumPy's functions for numbers, and pass what decides about "
         "the computation as a plain int, bool or str; or leave this function uncompiled."
     )
+    capture = current_mode().capture
+    if capture is not None and capture.refused is None:
+        capture.refused = error
+    raise error
 
 
 def _looked_at(node: Node) -> Node:
@@ -117,6 +144,10 @@ class Capture:
         Questions of our own on which the recording depends, and the answers.
     checks : list of Traced
         Nodes whose steps complain about wrong data, which nothing else needs.
+    made : set of Traced
+        Values that the function has made of plain arguments.
+    refused : CompileError, optional
+        The first number that the function asked for: the recording ends with it, though the function may catch it.
     """
 
     def __init__(self) -> None:
@@ -128,6 +159,8 @@ class Capture:
         self.nodes: list[Traced] = []
         self.generators: dict[int, tuple[Any, Any]] = {}
         self.plain: dict[Node, bool] = {}  # what `is_plain` has found
+        self.made: set[Node] = set()
+        self.refused: CompileError | None = None
         self.changed: set[Node] = set()  # arrays that the function has changed in place: their old numbers are gone
 
     # -- what the mode's users call
@@ -185,11 +218,18 @@ class Capture:
         """The node of a plain number or array. An array that is still in somebody's hands later is read anew."""
         if data.__class__ in (int, bool) and np.result_type(like.data).kind in "biu":
             return self.frozen(data)  # integers stay integers beside integers, as for arrays
+        if isinstance(data, (list, tuple)) and self._is_of_plain(data):
+            return self.of(array_of(data))
         array = as_operand(data)
         node = self.frozen(array.copy() if isinstance(array, np.ndarray) else array)
         if isinstance(array, np.ndarray):
             self.arrays.setdefault(id(array), (array, []))[1].append(node)
         return node
+
+    def _is_of_plain(self, data: Any) -> bool:
+        """Whether a list has traced numbers in it, all plain ones: outside of the recording it would have no Value."""
+        nodes = [leaf for _, leaf in flatten(data, "") if isinstance(leaf, Node)]
+        return bool(nodes) and all(isinstance(x, Traced) and self.is_plain(x) for x in nodes)
 
     def frozen(self, data: Any) -> Traced:
         """A node that is the same at every run."""
@@ -261,9 +301,25 @@ class Capture:
             self.outside[id(x)] = found = (x, node)
         return found[1]
 
+    def leaf(self, value: Any, x: Node) -> None:
+        """Make `value`, the ``Value(x)`` of a function, stand for x itself: plain numbers, which are no constants."""
+        x = self.of(x)
+        if not self.is_plain(x):
+            raise DTypeError("expected numbers, got a Value: use it as it is")
+        data = _data.__get__(x)
+        if isinstance(data, (float, np.integer, np.bool_)):
+            x = x if data.__class__ is float else self.of(AS_FLOAT(x))
+        elif data.dtype.kind != "f":
+            x = self.of(x.astype(np.float64))
+        value.__class__ = Traced
+        self._fill(value, BARRIER, _data.__get__(x), [x])
+        self.plain[value] = False
+        self.made.add(value)
+
     def argument(self, data: Any, differentiable: bool, name: str) -> Traced:
         """The node of an argument."""
-        node = self._node(LEAF if differentiable else INPUT, data)
+        node: Traced = new(Argument)
+        self._fill(node, LEAF if differentiable else INPUT, data, ())
         node._info = Info(name)
         return node
 
@@ -304,6 +360,10 @@ class Capture:
 
     def _node(self, op: Operation, data: Any, parents: Sequence[Traced] = ()) -> Traced:
         node: Traced = new(Traced)
+        self._fill(node, op, data, parents)
+        return node
+
+    def _fill(self, node: Traced, op: Operation, data: Any, parents: Sequence[Traced]) -> None:
         _data.__set__(node, data)
         node.grad = None
         node.op = op
@@ -314,4 +374,3 @@ class Capture:
             node._a = parents[0] if parents else None
             node._b = parents[1] if len(parents) == 2 else None
         self.nodes.append(node)
-        return node

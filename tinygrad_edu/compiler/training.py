@@ -5,11 +5,13 @@ layout, and the optimizer's state into more. So an update is a few operations ov
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.compiler.code import Code, Part, parts_of
+from tinygrad_edu.compiler.collector import collector_waits
 from tinygrad_edu.compiler.compiled import Arguments
 from tinygrad_edu.compiler.hidden import FlatNumbers
 from tinygrad_edu.compiler.kernels import Warmth
@@ -17,14 +19,15 @@ from tinygrad_edu.compiler.lift.calls import lifted_recording
 from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.program import Program
 from tinygrad_edu.compiler.record import BUT_SCALARS, Place, Recording, record_call
-from tinygrad_edu.compiler.scalars import NumberGradients, TapedGradients, used_parameters
-from tinygrad_edu.compiler.second import refuse_unless_same
+from tinygrad_edu.compiler.scalars import NumberGradients, Rule, TapedGradients, used_parameters
+from tinygrad_edu.compiler.second import Sketch, refuse_unless_same
 from tinygrad_edu.compiler.taped import can_be_taped
 from tinygrad_edu.errors import CompileError
 from tinygrad_edu.op import Node
 from tinygrad_edu.transforms.trees import map_leaves
 
 Array = np.ndarray[Any, np.dtype[Any]]
+NOTHING = Arguments((), {})
 LARGE = 1 << 24  # bytes in buffers, above which they are given back while the function is recorded again
 
 
@@ -105,37 +108,74 @@ class GradientStep:
         self.parameters = list(parameters)
         self.flat: Flat | FlatNumbers | None = None
         self.plans: dict[Any, list[AnyGradients]] = {}
+        self.latest: _Gradients | None = None  # the plan of the latest call, if nothing is left to look for
+        self.moved = False  # whether the latest call has moved the parameters as well
 
     def __call__(self, *args: Any) -> Any:
         """The results as plain numbers and arrays; each parameter's ``grad`` is set."""
-        arguments = Arguments(args, {})
+        return self.step(args)
+
+    def step(self, args: tuple[Any, ...], rule: Callable[[], Rule | None] | None = None) -> Any:
+        """A call; where `rule` gives one, and there is a kernel that takes whole steps, the parameters move as well."""
+        self.latest, self.moved = None, False
+        arguments = Arguments(args, {}) if args else NOTHING
         if self.flat is not None:
             self.flat.gather()
         for plan in self.plans.get(arguments.key, ()):
             if plan.recording.environment.is_unchanged():
                 self._look_again(plan, arguments)
-                found = plan.run(arguments.leaves)
+                found = self._run(plan, arguments, rule)
                 if found is not None:
+                    self.latest = plan if plan.first is None and isinstance(plan, _Gradients) else None
                     return found
         plan = self._plan(arguments)
         self.plans[arguments.key] = [plan, *self.plans.get(arguments.key, ())][:4]
+        return self._run(plan, arguments, rule)
+
+    def _run(self, plan: "AnyGradients", arguments: Arguments, rule: Callable[[], Rule | None] | None) -> Any:
+        if rule is not None and isinstance(plan, NumberGradients):
+            by = rule()
+            found = None if by is None else plan.step(by)
+            if found is not None:
+                self.moved = True
+                return found
         return plan.run(arguments.leaves)
+
+    def repeat(self, leaves: Sequence[Any]) -> Any:
+        """The latest call with other arrays of the same shapes and types, where nothing but plans has run since.
+
+        Nobody looks at what lies outside. None where a call is needed.
+        """
+        return None if self.latest is None else self.latest.run(leaves)
+
+    def rest(self) -> None:
+        """Until the next call: give large buffers back, and have the function looked at once more then."""
+        for plans in self.plans.values():
+            for plan in plans:
+                if isinstance(plan, _Gradients):
+                    plan.rest()
+                    plan.first, plan.looked = plan.sketch, False
 
     def _plan(self, arguments: Arguments) -> "AnyGradients":
         if self.parameters and all(p.data.__class__ is float for p in self.parameters):
-            return self._plan_of_numbers(arguments)
+            with collector_waits():
+                return self._plan_of_numbers(arguments)
         recording = record_call(self.f, arguments.traced, differentiate=True)
         if 0 not in recording.gradients:
             raise CompileError("the loss depends on no parameter")
-        program = recording.program
-        recording.program, recording.passes = optimise(program)
+        if 0 in recording.seeds:
+            raise CompileError("in float16 gradients that start from 1 may underflow, and those of a training step do")
+        first = Sketch(recording.program)
+        recording.program, recording.passes = optimise(recording.program)
         grads = recording.gradients[0]
         wrt = {id(recording.sources[i]): g for i, g in zip(recording.wrt, grads, strict=True) if g is not None}
         used = [p for p in self.parameters if id(p) in wrt]
+        if not used:
+            raise CompileError("the loss depends on none of the optimizer's parameters: are they of another model?")
         flat = self._flat(used, Flat)
         assert isinstance(flat, Flat)
         plan = _Gradients(recording, flat, [wrt[id(p)] for p in used], self.parameters, self.jit)
-        plan.first = program
+        plan.sketch = plan.first = first
         return plan
 
     def _plan_of_numbers(self, arguments: Arguments) -> NumberGradients | TapedGradients:
@@ -148,7 +188,8 @@ class GradientStep:
         flat = self._flat(used_parameters(recording, self.parameters), FlatNumbers)
         assert isinstance(flat, FlatNumbers)
         plan = NumberGradients(recording, flat, self.parameters, self.jit)
-        plan.first, plan.scalar = scalar.program, scalar
+        plan.first, plan.scalar = Sketch(scalar.program), scalar
+        scalar.program, recording.lifted = Program([]), None  # tens of thousands of objects that nothing reads again
         return plan
 
     def _plan_of_tape(self, scalar: Recording, arguments: Arguments) -> TapedGradients:
@@ -163,7 +204,7 @@ class GradientStep:
         flat = self._flat(used_parameters(scalar, self.parameters), FlatNumbers)
         assert isinstance(flat, FlatNumbers)
         plan = TapedGradients(scalar, flat, self.parameters, self.jit)
-        plan.first = scalar.program
+        plan.first = Sketch(scalar.program)
         return plan
 
     def _flat(self, used: list[Any], kind: type[Flat] | type[FlatNumbers]) -> Flat | FlatNumbers:
@@ -176,17 +217,19 @@ class GradientStep:
     def _look_again(self, plan: "AnyGradients", arguments: Arguments) -> None:
         """At the second call, and when Values have moved: record once more, and refuse a plan with a frozen number."""
         environment = plan.recording.environment
-        if plan.first is None or (plan.looked and len(environment.unmoved()) == len(environment.values)):
+        if plan.first is None or (plan.looked and plan.unmoved.none_moved()):
             return
         first = plan.scalar or plan.recording
         if isinstance(plan, _Gradients):
             plan.rest()
-        again = record_call(self.f, arguments.traced, differentiate=plan.scalar is None)
-        if again.guards == first.guards:
+        with nullcontext() if plan.scalar is None else collector_waits():
+            again = record_call(self.f, arguments.traced, differentiate=plan.scalar is None)
+            if again.guards != first.guards:
+                return
             refuse_unless_same(first, plan.first, again)
-            plan.looked = True
-            environment.values = environment.unmoved()
-            plan.first = plan.first if environment.values else None
+        plan.looked = True
+        environment.values = environment.unmoved()
+        plan.first = plan.first if environment.values else None
 
 
 class _Gradients:
@@ -225,8 +268,10 @@ class _Gradients:
         self.unused = [p for p in parameters if id(p) not in views]
         self.count = count
         self.scalar: Recording | None = None
-        self.first: Program | None = None  # before any pass, until nothing is left to look for
+        self.sketch: Sketch | None = None  # before any pass
+        self.first: Sketch | None = None  # the same, until nothing is left to look for
         self.looked = False  # whether the function was recorded a second time
+        self.unmoved = recording.environment
 
     def run(self, leaves: Sequence[Any]) -> Any:
         """The results, or None if a guard failed."""

@@ -9,7 +9,7 @@ from tinygrad_edu.compiler.code import Code, Part
 from tinygrad_edu.compiler.compiled import Arguments
 from tinygrad_edu.compiler.hidden import FlatNumbers
 from tinygrad_edu.compiler.kernels import Fused, Warmth
-from tinygrad_edu.compiler.kernels.denormals import FLUSH, KEEP, flusher
+from tinygrad_edu.compiler.kernels.denormals import EVERY, FLUSH, KEEP, clear, flusher
 from tinygrad_edu.compiler.passes import optimise
 from tinygrad_edu.compiler.program import Step, Var
 from tinygrad_edu.compiler.record import Place, Recording, record_call
@@ -99,6 +99,8 @@ class Update:
         numbers = {key: kind(x) for (key, _), kind, x in zip(self.given, kinds, outputs, strict=True)}
         for state in self.states if numbers or self.settled else ():
             state.update(numbers, **self.settled)
+        if self.swap is None and first.get("step", 1) % EVERY == 0:
+            clear(self.options, self.arrays.values())
 
     def share(self) -> None:
         """Let the states show the flat arrays, each parameter its part."""

@@ -47,7 +47,7 @@ divide = elementwise(
 power = elementwise(
     "power", np.power, scalar=math.pow,
     along=(
-        lambda t, out, x, y: t * (y * x ** (y - (y != 0))),
+        lambda t, out, x, y: t * (y * x ** (y + (y == 0) - 1)),  # booleans can be added, not subtracted
         lambda t, out, x, y: t * (out * log(x + (x == 0))),
     ),
     symbol="^", reads=("y x^(y-1)", "x^y log x"),

@@ -8,6 +8,7 @@ from tinygrad_edu.errors import DTypeError, NotDifferentiableError
 from tinygrad_edu.kinds import general, linear, multilinear
 from tinygrad_edu.mode import current_mode
 from tinygrad_edu.op import Interval, Node, Operation, case, implements
+from tinygrad_edu.ops.questions import refuse_traced
 
 __all__ = [
     "at_add", "at_set", "compress", "getitem", "scatter", "take", "take_along_axis",
@@ -37,6 +38,8 @@ def as_index(name: str, index: Any) -> Any:
 
     In a recording (`tinygrad_edu.compile`), integers that are computed there may be a Value.
     """
+    if isinstance(index, Node) and np.result_type(index.data).kind == "b":
+        refuse_traced("the selection x[mask]", index)
     if isinstance(index, Node) and (current_mode().capture is None or np.result_type(index.data).kind not in "iu"):
         raise NotDifferentiableError(
             f"{name}: a Value cannot be an index; use plain integers, for example v.data.astype(int)"

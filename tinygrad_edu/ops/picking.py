@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_edu.op import implements
 from tinygrad_edu.ops.indexing import as_index, scatter, take
+from tinygrad_edu.ops.questions import refuse_traced
 
 __all__ = ["bincount", "delete", "extract"]
 
@@ -54,6 +55,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     >>> bincount(np.array([0, 2, 2]), np.array([1.0, 2.0, 3.0]))
     array([1., 0., 5.])
     """
+    refuse_traced("np.bincount", x)
     x = as_index("bincount", x)
     counts = np.bincount(x, minlength=minlength)
     return counts if weights is None else scatter(weights, index=x, shape=counts.shape)

@@ -109,20 +109,43 @@ def ask(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         In a recording, if the answer decides how much there is to compute.
     """
     capture = current_mode().capture
-    if capture is None or function in OF_SHAPES or not any(isinstance(x, Node) for x in args):
+    if capture is None or function in OF_SHAPES or not (_has_nodes(args) or _has_nodes(tuple(kwargs.values()))):
         return function(*plain(args), **plain(kwargs)) if kwargs else function(*plain(args))
-    if function not in QUESTIONS:
-        raise CompileError(
-            f"np.{function.__name__} of a traced value, {capture.line()}: the shape of its answer depends on the "
-            "numbers, and a plan has fixed shapes. Use np.where(mask, x, 0) and sums, or keep it outside the compiled "
-            "function."
-        )
+    if function not in QUESTIONS or not any(isinstance(x, Node) for x in args):
+        refuse_traced(f"np.{function.__name__}", args, tuple(kwargs.values()))
     return QUESTIONS[function](*args, **kwargs)
 
 
+def refuse_traced(name: str, *operands: Any) -> None:
+    """Raise if a Value of a recording is among the operands, whose numbers decide how much there is to compute.
+
+    Raises
+    ------
+    CompileError
+    """
+    capture = current_mode().capture
+    if capture is not None and _has_nodes(operands):
+        raise CompileError(
+            f"{name} of a traced value, {capture.line()}: the shape of its answer depends on the numbers, and a plan "
+            "has fixed shapes. Use np.where(mask, x, 0) and sums, or keep it outside the compiled function."
+        )
+
+
+def _has_nodes(x: Any) -> bool:
+    return any(map(_has_nodes, x)) if isinstance(x, (tuple, list)) else isinstance(x, Node)
+
+
 def _checked(x: Any, check: Callable[[Any], Any], within: Any = None) -> Any:
-    check(x)
+    if within is None or not _lie_below(within[0], x):
+        check(x)
     return np.True_
+
+
+def _lie_below(count: int, x: Any) -> bool:
+    """Whether numbers are 0, ..., count - 1, at a third of the price of finding out which are not."""
+    if not isinstance(x, np.ndarray) or x.size == 0:
+        return False
+    return bool(np.minimum.reduce(x, None) >= 0 and np.maximum.reduce(x, None) < count)
 
 
 class Check(General):

@@ -8,6 +8,7 @@ from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.kinds import linear
 from tinygrad_edu.op import NUMPY, Node, case, implements
 from tinygrad_edu.ops.indexing import as_index, getitem, scatter, take
+from tinygrad_edu.ops.questions import refuse_traced
 from tinygrad_edu.ops.reduction import sum as total
 from tinygrad_edu.ops.shape import ravel
 
@@ -238,6 +239,7 @@ def unique(
     >>> unique(np.array([3.0, 1.0, 3.0]), return_inverse=True)
     (array([1., 3.]), array([1, 0, 1]))
     """
+    refuse_traced("np.unique", ar)
     plain = np.array(ar.data) if isinstance(ar, Node) else ar
     _, first, inverse, counts = np.unique(plain, True, True, True, axis, equal_nan=equal_nan)
     wanted = [x for x, flag in ((first, return_index), (inverse, return_inverse), (counts, return_counts)) if flag]

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.errors import ShapeError
-from tinygrad_edu.kinds import general
-from tinygrad_edu.op import Node, case, implements
+from tinygrad_edu.kinds import General, general
+from tinygrad_edu.op import case, implements
 from tinygrad_edu.ops.linalg import matmul
 from tinygrad_edu.ops.matrices import need_matrix, well_conditioned
 from tinygrad_edu.ops.packing import exists, split
+from tinygrad_edu.ops.questions import current, holds
 from tinygrad_edu.ops.spectral import svdvals
 
 __all__ = [
@@ -190,7 +191,14 @@ def _deficient(a: Any) -> Any:
 @implements(np.linalg.matrix_rank)
 def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """The rank, a plain integer without derivative, as `np.linalg.matrix_rank`."""
-    return np.linalg.matrix_rank(A.data if isinstance(A, Node) else A, tol, hermitian, rtol=rtol)
+    return _rank(current(A), tol=tol, hermitian=hermitian, rtol=rtol)
+
+
+_rank = General(
+    "matrix_rank",
+    lambda A, tol=None, hermitian=False, rtol=None: np.linalg.matrix_rank(A, tol, hermitian, rtol=rtol),
+    pull=(None,), push=(None,), reads="0",
+)  # fmt: skip
 
 
 def _full_rank(p: Any, a: Any, name: str) -> Any:
@@ -298,7 +306,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, int, Any]:
     """
     x = _lstsq(a, b, rcond=rcond)
     m, n = np.shape(a)
-    rank = int(matrix_rank(a, rtol=rcond))
+    found = matrix_rank(a, rtol=rcond)
+    rank = next(r for r in range(min(m, n), -1, -1) if holds(found == r))
     residual = np.square(b - matmul(a, x))
     residuals = np.reshape(np.sum(residual, axis=0), -1) if m > n == rank else np.zeros_like(residual)[:0].reshape(-1)
     return x, residuals, rank, svdvals(a)

@@ -112,11 +112,11 @@ class Sizes:
         inf = f"{self.dtype.name}(np.inf)"
         return [
             *self.hidden(mask),
-            f"peak[:] = -{inf}",
+            f"fill(peak, -{inf})",
             *self.rows_of("s", ["top[i] = row[i] if row[i] > top[i] else top[i]"], ["top = peak[at:]"]),
             f"for i in range({self.broad}):",
             f"    peak[i] = peak[i] if abs(peak[i]) < {inf} else {self.dtype.name}(0.0)",
-            "inverse[:] = 0.0",
+            "fill(inverse, 0.0)",
             *self.rows_of(
                 "s",
                 ["x = exp(row[i] - top[i])", "row[i] = x", "total[i] += x"],
@@ -209,7 +209,7 @@ def _gradient(step: Step) -> Kernel | None:
         *_turned("turned", "x0", z.n, z.e, " * inverse[i]"),
         *z.of_keys("of_v", "s", "given", z.e),
         *z.scores("slopes", "values", "turned", z.e),
-        "mean[:] = 0.0",
+        "fill(mean, 0.0)",
         *z.rows_of("slopes", ["row[i] *= share[i]", "sums[i] += row[i]"], ["share = s[j, at:]", "sums = mean[at:]"]),
         f"for i in range({z.broad}):",
         "    mean[i] *= inverse[i]",
@@ -235,7 +235,7 @@ class _Rooms:
         """The kernel that does this for each head of each sequence: `b` is the sequence, `h` the head."""
         z = self.z
         rooms = tuple(((2, *shape), z.dtype) for shape in self.shapes.values())
-        names = [line for i, name in enumerate(self.shapes) for line in (f"{name} = r{i}[part]", f"{name}[:] = 0.0")]
+        names = [line for i, name in enumerate(self.shapes) for line in (f"{name} = r{i}[part]", f"fill({name}, 0.0)")]
         each = [f"b, h = u // {z.heads}, u % {z.heads}", *do]
         body = [*names, "for u in range(start, stop):", *("    " + line for line in each)]
         source = module(step.outs, step.operands, rooms, body, z.head, halves=True)

@@ -2,16 +2,15 @@
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from tinygrad_edu.compiler.kernels.fuse import Fused
-from tinygrad_edu.compiler.kernels.source import Writer, loops_of, shape_axes
 from tinygrad_edu.compiler.kernels.store import compiled
 from tinygrad_edu.compiler.kernels.threads import WORTH, blas_threads, halves, in_turn
 from tinygrad_edu.compiler.kernels.whole import Whole
-from tinygrad_edu.compiler.program import Step, Var
+from tinygrad_edu.compiler.program import Var
 from tinygrad_edu.ops.windows import ON_ONE_THREAD
 
 
@@ -20,6 +19,11 @@ class Space(Protocol):
 
     static: dict[Var, Any]
     kernels: dict[str, str]
+    block: np.ndarray[Any, Any]
+
+    @property
+    def threads(self) -> Any:
+        """What keeps products on one thread while the plan runs, if anything does."""
 
     @property
     def parts(self) -> Sequence[Any]:
@@ -32,18 +36,41 @@ class Space(Protocol):
         """The name of a variable."""
 
 
-def call_lines(step: Step, code: Space) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An array as a kernel gets it.
+
+    Attributes
+    ----------
+    key : Any
+        What tells its memory from others'.
+    shape : tuple of int
+    text : str
+        What stands in the call.
+    before : list of str
+        Lines before the call.
+    copies : bool
+        Whether these copy numbers: what makes them must be done.
+    array : array, optional
+        Itself, if it is there before the first run.
+    """
+
+    key: Any
+    shape: tuple[int, ...]
+    text: str
+    before: list[str] = field(default_factory=list)
+    copies: bool = False
+    array: Any = None
+
+
+def whole_lines(op: Whole, code: Space) -> list[str]:
     """The lines that compute a step that is a kernel; its source goes to ``code.kernels``."""
-    return _whole_lines(step.op, code) if isinstance(step.op, Whole) else _fused_lines(step, code)
-
-
-def _whole_lines(op: Whole, code: Space) -> list[str]:
     kernel, lines = op.kernel, []
     texts = []
     for var in [*op.outputs, *op.operands, *op.rooms]:
-        _, text, before = _argument(var, var.shape, code, made=var in op.outputs)
-        texts.append(text)
-        lines += before
+        found = argument_of(var, var.shape, code, made=var in op.outputs)
+        texts.append(found.text)
+        lines += found.before
     arguments = ", ".join(texts)
     calls = [(compiled(kernel.source), kernel.source)]
     if kernel.count:
@@ -65,50 +92,34 @@ def _blas_waits(code: Space) -> bool:
     Those wait for the next one in a loop, for some 25 ms: a second thread of ours would share a processor with them.
     """
     products = [step for part in code.parts for step in part.steps if step.op.name == "matmul"]
-    return blas_threads() > 1 and any(
-        step.out.size * step.operands[0].shape[-1] > ON_ONE_THREAD for step in products if step.operands[0].shape
+    return (
+        code.threads is None
+        and blas_threads() > 1
+        and any(
+            step.out.size * step.operands[0].shape[-1] > ON_ONE_THREAD for step in products if step.operands[0].shape
+        )
     )
 
 
-def _fused_lines(step: Step, code: Space) -> list[str]:
-    op = step.op
-    assert isinstance(op, Fused)
-    loops = loops_of(op.nest, op.outputs)
-    slots: dict[Var, int] = {}
-    known: dict[Any, int] = {}
-    arguments: dict[int, str] = {}
-    lines: list[str] = []
-    for var in [*op.outputs, *op.operands]:
-        shape = loops.shape(shape_axes(op, var), op.nest.shape)
-        key, text, before = _argument(var, shape, code, made=var in op.outputs)
-        lines += before
-        slots[var] = known.setdefault(key, len(known))
-        arguments[slots[var]] = text
-    source = Writer(op, slots).source()
-    kernel = code.bind(compiled(source), "kernel")
-    code.kernels[kernel] = source
-    return [*lines, f"{kernel}({', '.join(arguments[slot] for slot in sorted(arguments))})"]
-
-
-def _argument(var: Var, shape: tuple[int, ...], code: Space, made: bool) -> tuple[Any, str, list[str]]:
-    """How a kernel gets a variable in that shape: what tells its memory from others', the text, the lines before."""
+def argument_of(var: Var, shape: tuple[int, ...], code: Space, made: bool) -> Argument:
+    """How a kernel gets a variable in that shape."""
     name = code.name(var)
     array = code.static.get(var)
     if var.dtype is None:
-        return var, name, []
+        return Argument(var, shape, name)
     if array is not None and not isinstance(array, float):
-        lines = []
-        fixed = np.asarray(array)
+        fixed, lines = np.asarray(array), []
         if not (fixed.flags.c_contiguous and fixed.flags.aligned):
             fixed = np.array(fixed, order="C")
             if var.role != "constant":
-                lines.append(f"{code.bind(np.copyto, 'copyto')}({code.bind(fixed, 'row')}, {name})")
+                lines = [f"{code.bind(np.copyto, 'copyto')}({code.bind(fixed, 'row')}, {name})"]
         key = (fixed.__array_interface__["data"][0], fixed.dtype, shape)
-        return key, code.bind(fixed if fixed.shape == shape else fixed.reshape(shape), "a"), lines
+        fixed = fixed if fixed.shape == shape else fixed.reshape(shape)
+        return Argument(key, shape, code.bind(fixed, "a"), lines, bool(lines), fixed)
     if made:
-        before = f"{name} = empty({var.shape}, {code.bind(var.dtype, 'dtype')})"
-        return var, name if shape == var.shape else f"{name}.reshape({shape})", [before]
-    return var, f"{code.bind(in_rows, 'in_rows')}({name}, {shape})", []
+        before = [f"{name} = empty({var.shape}, {code.bind(var.dtype, 'dtype')})"]
+        return Argument(var, shape, name if shape == var.shape else f"{name}.reshape({shape})", before)
+    return Argument(var, shape, f"{code.bind(in_rows, 'in_rows')}({name}, {shape})")
 
 
 def in_rows(x: Any, shape: tuple[int, ...]) -> Any:

@@ -162,7 +162,7 @@ def _placed(var: Var, border: Border, text: Text) -> str:
     assert var.dtype is not None
     c = var.shape[3]
     room = text.room((border.room[0] * border.room[1] * c,), var.dtype)
-    text.before += [f"{room}[part] = 0", f"{room}_here = {room}[part]"]
+    text.before += [f"fill({room}[part], 0)", f"{room}_here = {room}[part]"]
     text.each.append(f"{room}_from = {text.image(var)}.reshape(-1)")
     text.each += border.copied(f"{room}_from", f"{room}_here", c)
     return f"{room}_here.ctypes.data"

@@ -14,6 +14,7 @@ from numba import njit
 
 from tinygrad_edu.ops import gaussian
 
+INSIDE = {"no_cfunc_wrapper": True}  # kernels call them, and Python in tests, but never C: quicker to compile
 Compiler: Any = importlib.import_module("numba.core.compiler").Compiler
 
 
@@ -23,11 +24,12 @@ class Apart(Compiler):  # type: ignore[misc]  # numba has no type for it
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.state.flags.noalias = True
+        self.state.flags.no_cfunc_wrapper = True  # nobody calls it from C
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """The function, compiled for every type that it is called with."""
-    return njit(error_model="numpy", nogil=True, forceinline=True)(function)
+    """The function, compiled for every type that it is called with; a product and the sum after it are rounded once."""
+    return njit(error_model="numpy", nogil=True, forceinline=True, fastmath={"contract"}, **INSIDE)(function)
 
 
 # Written for numba, which takes every name from around a function as a constant.
@@ -55,10 +57,8 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
         return i((k + bias) << bits).view(f)
 
     @compiled
-    def split(x: Any) -> Any:
-        """`k`, and ``e^r - 1``, where ``x = k log 2 + r``."""
-        x = low if x < low else x
-        x = high if x > high else x
+    def reduced(x: Any) -> Any:
+        """`k`, and ``e^r - 1``, where ``x = k log 2 + r``; x lies in a range where e^x does."""
         t = f(x * log2e + magic)
         k = t - magic
         r = (x - k * log2_high) - k * log2_low
@@ -66,6 +66,12 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
         for c in taylor[1:]:
             p = p * r + c
         return i(t.view(i) - magic_bits), p * r * r + r
+
+    @compiled
+    def split(x: Any) -> Any:
+        """The same for every x."""
+        x = low if x < low else x
+        return reduced(high if x > high else x)
 
     @compiled
     def exp(x: Any) -> Any:
@@ -86,7 +92,9 @@ def _functions(f: Any, i: Any, terms: int, log_terms: int, low: float, high: flo
     @compiled
     def tanh(x: Any) -> Any:
         size = abs(x)
-        e = expm1(two * (far if size > far else size))
+        k, p = reduced(two * (far if size > far else size))
+        s = power_of_two(k)
+        e = p * s + (s - one)
         return f(np.copysign(e / (e + two), x))
 
     @compiled
@@ -178,12 +186,18 @@ def gelu_slope_float32(x: Any) -> Any:
     return HALF + np.float32(np.copysign(HALF - below_float32(a) + a * (DENSITY * exp_float32(a * a * -HALF)), x))
 
 
+@compiled
+def piece(block: Any, places: Any, k: int) -> Any:
+    """The piece of a block that begins and ends at these places of a table."""
+    return block[places[k] : places[k + 1]]
+
+
 def _plus(x: Any, y: Any) -> Any:
     """The sum, of which a loop may be split into several running sums."""
     return x + y
 
 
-plus: Any = njit(error_model="numpy", nogil=True, fastmath={"reassoc"})(_plus)
+plus: Any = njit(error_model="numpy", nogil=True, fastmath={"reassoc"}, **INSIDE)(_plus)
 
 
 def _larger(x: Any, y: Any) -> Any:
@@ -195,5 +209,5 @@ def _smaller(x: Any, y: Any) -> Any:
     return x if x < y else y
 
 
-larger: Any = njit(error_model="numpy", nogil=True, fastmath={"nnan", "nsz"})(_larger)
-smaller: Any = njit(error_model="numpy", nogil=True, fastmath={"nnan", "nsz"})(_smaller)
+larger: Any = njit(error_model="numpy", nogil=True, fastmath={"nnan", "nsz"}, **INSIDE)(_larger)
+smaller: Any = njit(error_model="numpy", nogil=True, fastmath={"nnan", "nsz"}, **INSIDE)(_smaller)

@@ -1,13 +1,16 @@
 """Finds the steps that can be computed together, and makes one step of each such group."""
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from tinygrad_edu.compiler.kernels.nest import Nest, Read, is_fusible, is_number, is_view, nest_of
+from tinygrad_edu.compiler.kernels.stages import SHORT, stages_of
 from tinygrad_edu.compiler.program import Program, Step, Var
 from tinygrad_edu.op import Operation
 
 LARGEST = 48  # steps in one kernel: its compilation takes time
+LIGHT = 1 << 18  # bytes of a result that stays in the cache
 
 
 class Fused(Operation):
@@ -61,18 +64,23 @@ def fuse(steps: Sequence[Step], wanted: Collection[Var], around: Sequence[Step] 
     around : sequence of Step
         Other steps of the program, whose views are seen through as well.
     """
-    return _Fusion(_elementwise_early(steps), frozenset(wanted), around).run()
+    return _Fusion(_elementwise_early(steps, wanted), frozenset(wanted), around).run()
 
 
-def _elementwise_early(steps: Sequence[Step]) -> list[Step]:
-    """The steps with fusible ones as early as their operands allow, so that groups have nothing between."""
+def _elementwise_early(steps: Sequence[Step], wanted: Collection[Var]) -> list[Step]:
+    """The steps with fusible ones as early as their operands allow, so that groups have nothing between.
+
+    Large results that only come on top of their operands wait for their turn: the slopes of all layers' activations
+    would lie in memory until the backward pass, which can have them of the activations.
+    """
     made = {out: i for i, step in enumerate(steps) for out in step.outs}
     waiting = {i: {made[v] for v in step.operands if v in made} for i, step in enumerate(steps)}
     readers: dict[int, list[int]] = {}
     for i, needs in waiting.items():
         for j in needs:
             readers.setdefault(j, []).append(i)
-    early = [is_fusible(step) or is_view(step) for step in steps]
+    kept = {*wanted, *(var for step in steps if not is_fusible(step) for var in step.operands)}
+    early = [is_view(step) or (is_fusible(step) and _is_light(step, kept)) for step in steps]
     found: list[Step] = []
     done: set[int] = set()
 
@@ -93,6 +101,19 @@ def _elementwise_early(steps: Sequence[Step]) -> list[Step]:
     return found
 
 
+def _is_light(step: Step, kept: Collection[Var]) -> bool:
+    """Whether a result takes little memory, or no more than operands that only kernels of entries read."""
+    return step.out.nbytes <= max(LIGHT, sum(var.nbytes for var in {*step.operands} if var not in kept))
+
+
+def _is_better_apart(nest: Nest) -> bool:
+    """Whether slow functions wait for one another in loops so short that what lies between may as well be in memory.
+
+    One by one they are shorter to compile, most of all in a recurrence, where they are alike.
+    """
+    return math.prod(nest.shape) <= SHORT and stages_of(nest).waiting
+
+
 class _Fusion:
     def __init__(self, steps: Sequence[Step], wanted: frozenset[Var], around: Sequence[Step]) -> None:
         own = {step.out for step in steps}
@@ -108,6 +129,7 @@ class _Fusion:
                 self.readers.setdefault(var, []).append(i)
         self.group: dict[int, list[int]] = {}  # of each step, in order
         self.nests: dict[int, Nest] = {}  # of each group, by its last step
+        self.apart: set[int] = set()  # steps that would have been in one kernel with others
 
     def base(self, var: Var) -> Var:
         """What a variable shows, without the views between."""
@@ -137,7 +159,9 @@ class _Fusion:
             joined = sorted({*near[last], *members})
             if len(joined) <= LARGEST and self._is_free(joined, i):
                 found = nest_of([self.steps[j] for j in joined], self.views)
-                if found is not None:
+                if found is not None and _is_better_apart(found):
+                    self.apart.update(joined)
+                elif found is not None:
                     members, nest = joined, found
         for j in members:
             self.nests.pop(self.group[j][-1], None) if j in self.group else None
@@ -164,7 +188,7 @@ class _Fusion:
 
         for i, step in enumerate(self.steps):
             members = self.group.get(i, [i])
-            if len(members) == 1:
+            if len(members) == 1 and i not in self.apart:
                 for var in step.operands:
                     show(var)
                 found.append(step)

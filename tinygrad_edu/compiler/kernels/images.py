@@ -77,8 +77,10 @@ class Text:
         """An array that adds up a result over the images of a half: its name."""
         assert var.dtype is not None
         room = self.room(var.shape, var.dtype)
-        self.before.append(f"{room}[part] = 0")
-        self.finish.append(f"{self.names[var]}[:] = {room}[0] + {room}[1]")
+        self.before.append(f"fill({room}[part], 0)")
+        at = ", ".join(f"i{axis}" for axis in range(len(var.shape)))
+        loops = [f"{'    ' * axis}for i{axis} in range({size}):" for axis, size in enumerate(var.shape)]
+        self.finish += [*loops, f"{'    ' * len(loops)}{self.names[var]}[{at}] = {room}[0, {at}] + {room}[1, {at}]"]
         return room
 
     def function(self, made: str) -> str:
@@ -162,9 +164,9 @@ def written_entrywise(steps: Sequence[Step], text: Text, wanted: Collection[Var]
         if is_channel_sum(step):
             total = text.total(step.out)
             one = text.room((c,), step.out.dtype)  # the sums of an image, added up first: that is more accurate
-            text.each.append(f"{one}[part] = 0")
+            text.each.append(f"fill({one}[part], 0)")
             stores.append(f"{one}[part, q] += {read(step.operands[0])[0]}")
-            after.append(f"{total}[part] += {one}[part]")
+            after += [f"for q in range({c}):", f"    {total}[part, q] += {one}[part, q]"]
             continue
         value = expression(step, [read(var) for var in step.operands])
         local[step.out] = f"v{len(local)}"

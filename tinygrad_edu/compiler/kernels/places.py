@@ -19,7 +19,7 @@ class Places:
     Parameters
     ----------
     held, into : dict of Var to array
-        Inputs, and outputs that have a place already: flat arrays of float64.
+        Inputs, and outputs that have a place already: flat arrays of float64. No result is made in a held one.
     small : int
         How many numbers the results have together that are shorter than `ROW`.
 
@@ -38,12 +38,13 @@ class Places:
     """
 
     def __init__(self, held: Mapping[Var, Array], into: Mapping[Var, Array], small: int) -> None:
-        self.into = into
-        self.arrays: dict[Var, Array] = dict(held)
+        inputs = {id(array) for array in held.values()}
+        self.into = {var: array for var, array in into.items() if id(array) not in inputs}
+        self.arrays: dict[Var, Array] = {var: array.reshape(var.shape) for var, array in held.items()}
         self.work, self.used = np.zeros(small + 1), 0
         self.bases: list[tuple[str, Array]] = [("w", self.work)]
         self.bases += [(f"x{i}", array) for i, array in enumerate(held.values())]
-        self.bases += [(f"y{i}", array) for i, array in enumerate(into.values())]
+        self.bases += [(f"y{i}", array) for i, array in enumerate(self.into.values())]
 
     def array(self, var: Var) -> Array:
         """The view that a variable is; LookupError if it is computed where it is read."""

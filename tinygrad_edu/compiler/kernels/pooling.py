@@ -82,9 +82,9 @@ def _spread(step: Step, text: Text) -> None:
         share.append(f"    g *= {kind}(v > 0)")
     if step.params.get("total") is not None:
         total, one = text.total(step.params["total"]), text.room((windows.c,), x.dtype)
-        text.each.append(f"{one}[part] = 0")
+        text.each.append(f"fill({one}[part], 0)")
         share.append(f"    {one}[part, q] += g * {kind}({equal})")
-        after = [f"{total}[part] += {one}[part]"]
+        after = [f"for q in range({windows.c}):", f"    {total}[part, q] += {one}[part, q]"]
     inside, border = [*begin], [*begin]
     for k, place in enumerate(windows.places):
         row, column = windows.at(place)
@@ -98,7 +98,7 @@ def _spread(step: Step, text: Text) -> None:
         store = f"{text.entry(step.out, f'{row}, {column}, q')} {sign} g * {kind}(m{k})"
         inside.append(f"    {store}")
         border += [f"    if {windows.there(place)}:", f"        {store}"]
-    text.each += [] if covered else [f"{text.image(step.out)}[:] = 0"]
+    text.each += [] if covered else [f"fill({text.image(step.out)}, 0)"]
     text.each += [*windows.each(inside, border), *after]
     text.flops += PASS * x.size
 

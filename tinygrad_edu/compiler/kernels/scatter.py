@@ -17,7 +17,7 @@ def _rows(step: Step) -> Kernel | None:
         return None
     count, width = out.shape[0], out.size // out.shape[0]
     body = [
-        "o0[:] = 0.0",
+        "fill(o0, 0.0)",
         f"table = o0.reshape(-1, {width})",
         f"rows = x0.reshape(-1, {width})",
         f"places = x1[{index.row}].reshape(-1)",

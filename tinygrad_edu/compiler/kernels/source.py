@@ -23,6 +23,7 @@ from numba import njit, types
 from numpy import bool_, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
 
 """
+FILL = "from tinygrad_edu.compiler.kernels.fill import fill\n"
 WIDE = "from tinygrad_edu.compiler.kernels.register import wide\n\n"
 OPTIONS = 'nogil=True, error_model="numpy", pipeline_class=Apart'
 ADDING = frozenset({"sum", "mean"})
@@ -100,22 +101,22 @@ class Writer:
         self.twins: set[str] = set()
 
     def source(self) -> str:
-        """The function, and the imports and types that it needs."""
-        body = self._body()
-        params = {self.slots[var]: var for var in self.op.outputs} | {self.slots[var]: var for var in self.op.operands}
-        names = [f"p{slot}" for slot in sorted(params)]
+        """A module with the function `kernel`."""
+        body = self.body()
+        signature = f"types.void({', '.join(kind for _, kind in self.parameters())})"
+        return module_of([f"@njit({signature}, cache=CACHE, {OPTIONS})", *self.function("kernel", body)])
+
+    def parameters(self) -> list[tuple[int, str]]:
+        """The number and the type of each array."""
+        every = [*self.op.outputs, *self.op.operands]
+        found = {self.slots[var]: (var, self._dimensions(var)) for var in every}
         written = {self.slots[var] for var in self.op.outputs}
-        types = [array_type(params[slot], self._dimensions(params[slot]), slot in written) for slot in sorted(params)]
-        slow = any(map(is_slow, self.nest.steps))
-        return "\n".join([
-            HEAD,
-            twins_in(body) + (WIDE if slow else ""),
-            f"@njit(types.void({', '.join(types)}), cache=CACHE, {OPTIONS})",
-            f"def kernel({', '.join(names)}):",
-            *(["    wide()"] if slow else []),
-            *body,
-            "",
-        ])  # fmt: skip
+        return [(slot, array_type(*found[slot], slot in written)) for slot in sorted(found)]
+
+    def function(self, name: str, body: Sequence[str]) -> list[str]:
+        """The lines of the function, without decorators."""
+        slow = ["    wide()"] if any(map(is_slow, self.nest.steps)) else []
+        return [f"def {name}({', '.join(f'p{slot}' for slot, _ in self.parameters())}):", *slow, *body, ""]
 
     def _dimensions(self, var: Var) -> int:
         if var.dtype is None:
@@ -127,7 +128,8 @@ class Writer:
 
     # -- lines
 
-    def _body(self) -> list[str]:
+    def body(self) -> list[str]:
+        """What the function does."""
         nest, loops = self.nest, self.loops
         inner = range(loops.outer, len(loops.groups))
         lines = [self._bound(g) for g in range(len(loops.groups))]
@@ -319,6 +321,11 @@ class Writer:
         return lines
 
 
+def module_of(lines: Sequence[str]) -> str:
+    """A module of functions that kernels are made of, with what they need."""
+    return "\n".join([HEAD, twins_in(lines) + (WIDE if "    wide()" in lines else ""), *lines])
+
+
 def shape_axes(op: Fused, var: Var) -> Axes:
     """How a parameter of a kernel lies in its nest."""
     if var in op.nest.axes:
@@ -328,8 +335,9 @@ def shape_axes(op: Fused, var: Var) -> Axes:
 
 def twins_in(lines: Sequence[str]) -> str:
     """The import of the functions of ours that some lines call."""
-    found = sorted(set(re.findall(r"\b(?:\w+_float(?:32|64)|plus|larger|smaller)\b", "\n".join(lines))))
-    return f"from tinygrad_edu.compiler.kernels.functions import {', '.join(['Apart', *found])}\n\n"
+    found = sorted(set(re.findall(r"\b(?:\w+_float(?:32|64)|piece|plus|larger|smaller)\b", "\n".join(lines))))
+    filling = FILL if any("fill(" in line for line in lines) else ""
+    return f"from tinygrad_edu.compiler.kernels.functions import {', '.join(['Apart', *found])}\n{filling}\n"
 
 
 def _at(groups: Sequence[int]) -> str:

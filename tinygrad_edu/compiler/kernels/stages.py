@@ -21,11 +21,14 @@ class Stages:
         The entries that a later loop reads, with the loop that makes them.
     count : int
         How many loops.
+    waiting : bool
+        Whether some begin only so that slow functions need not wait for one another.
     """
 
     of: dict[int, int]
     crossing: dict[Var, int] = field(default_factory=dict)
     count: int = 0
+    waiting: bool = False
 
 
 def stages_of(nest: Nest) -> Stages:
@@ -54,7 +57,7 @@ def stages_of(nest: Nest) -> Stages:
         stays = i in nest.over or (split and is_slow(step))
         if nest.level(nest.axes[step.out]) == "entry" and not stays and readers.get(i):
             stage[i] = max(stage[i], min(stage[j] for j in readers[i]))
-    stages = Stages(stage)
+    stages = Stages(stage, waiting=split)
     for i, step in enumerate(nest.steps):
         entries = nest.level(nest.axes[step.out]) == "entry" and i not in nest.over
         if entries and any(stage[j] > stage[i] for j in readers.get(i, ())):

@@ -1,12 +1,14 @@
 """Kernels on the disk: compiled once, found again by every later process."""
 
+import contextlib
 import functools
+import gc
 import hashlib
 import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,8 @@ def _makers() -> str:
     import numpy as np
 
     here = Path(__file__).parent
-    used = [here / "functions.py", here / "tile.py", here.parents[1] / "ops" / "gaussian.py"]
+    own = ("functions.py", "tile.py", "fill.py", "register.py", "pointers.py")
+    used = [*(here / name for name in own), here.parents[1] / "ops" / "gaussian.py"]
     return "".join([numba.__version__, np.__version__, *(path.read_text("utf-8") for path in used)])
 
 
@@ -54,14 +57,33 @@ def _loaded(key: str, source: str) -> Callable[..., None]:
     try:
         path = _written(folder() / key, source)
     except OSError:
-        space: dict[str, Any] = {"CACHE": False, "__name__": f"tinygrad_edu_kernel_{key}"}
+        return _made(key, source)
+    for _ in range(2):
+        try:
+            return _imported(key, path)
+        except Exception:  # something half-written, or of another version
+            shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+    return _made(key, source)  # numba cannot write there
+
+
+def _made(key: str, source: str) -> Callable[..., None]:
+    """A kernel for this process alone."""
+    space: dict[str, Any] = {"CACHE": False, "__name__": f"tinygrad_edu_kernel_{key}"}
+    with _without_collector():
         exec(compile(source, f"<kernel {key}>", "exec"), space)
-        return space["kernel"]  # type: ignore[no-any-return]  # a function
+    return space["kernel"]  # type: ignore[no-any-return]  # a function
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Python's collector waits: it would go through all that a compiler holds, again and again, and find little."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        return _imported(key, path)
-    except Exception:  # something half-written, or of another version
-        shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
-        return _imported(key, path)
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _written(place: Path, source: str) -> Path:
@@ -85,5 +107,6 @@ def _imported(key: str, path: Path) -> Callable[..., None]:
     module = importlib.util.module_from_spec(spec)
     module.CACHE = True  # type: ignore[attr-defined]  # what the text asks for
     sys.modules[name] = module  # numba looks it up there when it reads from the disk
-    spec.loader.exec_module(module)
+    with _without_collector():
+        spec.loader.exec_module(module)
     return module.kernel  # type: ignore[no-any-return]  # a function

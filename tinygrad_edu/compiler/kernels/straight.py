@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compiler.emit import view_of
+from tinygrad_edu.compiler.kernels.helpers import BLOCK, HELPERS
 from tinygrad_edu.compiler.kernels.nest import is_number
 from tinygrad_edu.compiler.kernels.places import FLOAT, ROW, Array, Index, Places
 from tinygrad_edu.compiler.kernels.scalars import REDUCTIONS, expression, is_known
@@ -21,33 +22,11 @@ from tinygrad_edu.compiler.program import Step, Var, axes_of
 
 TRUTH = np.dtype(np.bool_)
 LARGEST = 1 << 16  # numbers in an array; beyond, the calls do not matter, and BLAS is faster
+NARROW = 8  # columns of a product, below which it is made of sums of products
 MOST = 96  # steps: the compilation takes time
 Term = Callable[[str, int, Index], tuple[list[str], Callable[[Index], str]]]  # lines before a row, and of each entry
-TERMS = 4  # of an ordered sum that are added before the sum is put away
-ANY_ORDER = '@njit(nogil=True, error_model="numpy", forceinline=True, fastmath={"reassoc", "nsz", "contract"})'
+TERMS = 8  # of an ordered sum that are added before the sum is put away
 SIGNS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.greater: ">", np.less: "<"}  # quicker to compile
-HELPERS = f"""{ANY_ORDER}
-def dot(a, i, s, b, j, t, n):
-    total = 0.0
-    for k in range(n):
-        total += a[i + k * s] * b[j + k * t]
-    return total
-
-
-{ANY_ORDER}
-def added(a, i, s, n):
-    total = 0.0
-    for k in range(n):
-        total += a[i + k * s]
-    return total
-
-
-@njit(nogil=True, forceinline=True)
-def maximum(x, y):
-    return x if (x >= y) | (x != x) else y
-
-
-"""
 
 
 class Straight(Places):
@@ -63,7 +42,7 @@ class Straight(Places):
     held : dict of Var to array
         The inputs: flat arrays of float64.
     into : dict of Var to array
-        Outputs that go into these flat arrays, which are no held ones.
+        Outputs that go into these flat arrays; into held ones when everything is done.
 
     Raises
     ------
@@ -97,15 +76,13 @@ class Straight(Places):
                 lines += self._copied(target.reshape(var.shape), var)
         self._results = [self.array(var) for var in outputs if var not in into]
         self.source = self._module(lines)
-        arguments = [array for _, array in self.bases]
-        kernel = compiled(self.source)
-        results = self._results
+        self._table = np.array([array.ctypes.data for _, array in self.bases], dtype=np.uintp)
+        self._kernel = compiled(self.source)
+        self.functions: dict[str, Callable[..., Any]] = {name: self._run}
 
-        def run() -> tuple[list[float], tuple[()]]:
-            kernel(*arguments)
-            return [result.item() for result in results], ()
-
-        self.functions: dict[str, Callable[..., Any]] = {name: run}
+    def _run(self) -> tuple[list[float], tuple[()]]:
+        self._kernel(self._table)
+        return [result.item() for result in self._results], ()
 
     def _entry(self, var: Var, index: Index) -> tuple[str, Any]:
         """One entry of a variable, and its type; `index` is that of a result which it is broadcast to."""
@@ -228,18 +205,45 @@ class Straight(Places):
         x, y = map(self.array, step.operands)
         if x.ndim != 2 or y.ndim != 2:
             raise LookupError("a product of more than two axes")
-        out, count = self.made(step.out), x.shape[1]
-        (a, s), (b, t) = self.place(x), self.place(y)
-        (si, sk), (tk, tj) = ([stride // 8 for stride in z.strides] for z in (x, y))
-        if tj != 1 or y.shape[1] < 2 * TERMS:
-            xs, ys = f"{a}, {s} + {{0}} * {si}, {sk}", f"{b}, {t} + {{1}} * {tj}, {tk}"
-            text = f"dot({xs}, {ys}, {count})"
-            return _loops(out.shape, lambda at: [f"{self.text(out, at)} = {text.format(*at)}"])
+        if y.strides[1] != 8 or y.shape[1] < NARROW:
+            return self._dots(self.made(step.out), x, self._in_columns(step.operands[1]))
 
         def term(k: str, i: int, at: Index) -> tuple[list[str], Callable[[Index], str]]:
             return [f"f{i} = {self.text(x, [*at, k])}"], lambda j: f"f{i} * {self.text(y, [k, *j])}"
 
-        return self._summed(out, count, None, term)
+        return self._summed(self.made(step.out), x.shape[1], None, term)
+
+    def _in_columns(self, var: Var) -> Array:
+        """A factor; if it is constant, each of its columns lies in a row of memory."""
+        found = self.array(var)
+        if var.role != "constant" or found.strides[0] == 8:
+            return found
+        columns = np.ascontiguousarray(found.T)
+        self.bases.append((f"c{len(self.bases)}", columns.reshape(-1)))
+        return columns.T
+
+    def _dots(self, out: Array, x: Array, y: Array) -> list[str]:
+        """A product of matrices, block by block where rows and columns lie in memory as they are read."""
+        (a, s), (b, t), (c, o) = self.place(x), self.place(y), self.place(out)
+        (si, sk), (tk, tj) = ([stride // 8 for stride in z.strides] for z in (x, y))
+        (rows, columns), count, width = out.shape, x.shape[1], out.strides[0] // 8
+        blocks = sk == tk == 1 and min(rows, columns) >= BLOCK
+        inner, right = (rows - rows % BLOCK, columns - columns % BLOCK) if blocks else (0, 0)
+        lines = [
+            f"for i0 in range(0, {inner}, {BLOCK}):",
+            f"    for i1 in range(0, {right}, {BLOCK}):",
+            f"        block({c}, {o} + i0 * {width} + i1, {width}, {a}, {s} + i0 * {si}, {si}, "
+            f"{b}, {t} + i1 * {tj}, {tj}, {count})",
+        ] if blocks else []  # fmt: skip
+        for top, left, part in ((0, right, out[:inner, right:]), (inner, 0, out[inner:])):
+            if part.size:
+                xs, ys = f"{a}, {s + top * si} + {{0}} * {si}, {sk}", f"{b}, {t + left * tj} + {{1}} * {tj}, {tk}"
+                lines += self._filled(part, f"dot({xs}, {ys}, {count})")
+        return lines
+
+    def _filled(self, target: Array, entry: str) -> list[str]:
+        """Each entry by a text with places for the indices."""
+        return _loops(target.shape, lambda at: [f"{self.text(target, at)} = {entry.format(*at)}"])
 
     def _sum(self, step: Step) -> list[str]:
         x, out = self.array(step.operands[0]), self.made(step.out)
@@ -279,6 +283,8 @@ class Straight(Places):
             if not np.may_share_memory(target, out):
                 raise LookupError("a part that is no slice")
             lines += self._copied(target, var, sign)
+        if sign == "=":  # the parts were added to zeros, which -0.0 does not survive
+            lines += _loops(out.shape, lambda at: [f"{self.text(out, at)} += 0.0"])
         return lines
 
     def _within_zeros(self, step: Step) -> list[str]:
@@ -310,18 +316,15 @@ class Straight(Places):
         return lines
 
     def _module(self, lines: Sequence[str]) -> str:
-        names = [name for name, _ in self.bases]
-        types = [
-            "types.Array(types.int64, 1, 'C', readonly=True)" if base.dtype == np.int64
-            else "types.float64[::1]" for _, base in self.bases
-        ]  # fmt: skip
+        kinds = {np.dtype(np.int64): "integers", FLOAT: "floats"}
+        bases = [f"{name} = {kinds[base.dtype]}(table[{i}])" for i, (name, base) in enumerate(self.bases)]
         return "\n".join([
             HEAD,
             twins_in(lines),
             HELPERS,
-            f'@njit(types.void({", ".join(types)}), cache=CACHE, {OPTIONS})',
-            f"def kernel({', '.join(names)}):",
-            *("    " + line for line in lines),
+            f"@njit(types.void(types.uintp[::1]), cache=CACHE, {OPTIONS})",
+            "def kernel(table):",
+            *("    " + line for line in [*bases, *lines]),
             "",
         ])  # fmt: skip
 

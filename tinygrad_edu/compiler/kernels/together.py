@@ -49,7 +49,7 @@ def _with_bias_and_relu(step: Step, only_reader: Reader) -> tuple[Step, list[Ste
             operands, out = (*operands, others[0]), found.out
             parts.append(found)
             found = only_reader(out)
-    relu = found is not None and found.op.name == "maximum" and _is_zero(found.operands[1])
+    relu = found is not None and found.op.name == "maximum" and is_zero(found.operands[1])
     if found is not None and relu:
         out = found.out
         parts.append(found)
@@ -63,7 +63,7 @@ def _where_positive(
     product = only_reader(step.out)
     if product is None or product.op.name != "multiply":
         return step, []
-    masks = [s for s in readers[x] if s.op.name == "greater" and s.out in product.operands and _is_zero(s.operands[1])]
+    masks = [s for s in readers[x] if s.op.name == "greater" and s.out in product.operands and is_zero(s.operands[1])]
     if len(masks) != 1 or masks[0].operands[0] is not x or only_reader(masks[0].out) is not product:
         return step, []
     sums = [s for s in readers.get(product.out, ()) if is_channel_sum(s)]
@@ -71,5 +71,6 @@ def _where_positive(
     return Step(step.op, step.operands, params, product.out), [masks[0], product, *sums[:1]]
 
 
-def _is_zero(var: Var) -> bool:
+def is_zero(var: Var) -> bool:
+    """Whether a variable is known to be nothing but zeros."""
     return is_number(var) and not np.any(var.data)

@@ -148,17 +148,6 @@ def counts_up(rows: Any) -> bool:
     return isinstance(rows, np.ndarray) and rows.ndim == 1 and np.array_equal(rows, np.arange(rows.size))
 
 
-def _from_zero(step: Step, made: Made) -> Rewrite:
-    """X - (0 + u) is x - u."""
-    inner = made.get(step.operands[1])
-    if inner is None or inner.op.name != "add" or number(inner.operands[0]) != 0.0:
-        return None
-    u = inner.operands[1]
-    if (u.shape, u.dtype) != (inner.out.shape, inner.out.dtype):
-        return None
-    return [Step(step.op, (step.operands[0], u), step.params, step.out)]
-
-
 def _summed(step: Step, made: Made) -> Rewrite:
     """A sum over axes of length 1 needs no adding up."""
     x = step.operands[0]
@@ -226,7 +215,7 @@ RULES: Mapping[str, tuple[Callable[[Step, Made], Rewrite], ...]] = {
     "broadcast_to": (_itself,),
     "multiply": (_neutral(1.0, 0, 1),),
     "divide": (_neutral(1.0, 1),),
-    "subtract": (_neutral(0.0, 1), _from_zero),
+    "subtract": (_neutral(0.0, 1),),
     "power": (_neutral(1.0, 1), _square),
     "maximum": (_neutral(-math.inf, 0, 1),),
     "minimum": (_neutral(math.inf, 0, 1),),
