@@ -55,6 +55,7 @@ def eager(step: Callable[[], Any], least: float = 2.0) -> None:
 def compiled(step: Callable[[], Any], least: float = 2.0) -> None:
     """Run steps for some seconds, each line of their plans timed."""
     from tinygrad_edu.compiler.code import Code
+    from tinygrad_edu.compiler.runner import Runner
 
     seconds(step, FIRST)
     count = max(1, round(least / seconds(step, 1)))
@@ -62,6 +63,8 @@ def compiled(step: Callable[[], Any], least: float = 2.0) -> None:
     times: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])  # how often, seconds
     for code in [thing for thing in gc.get_objects() if type(thing) is Code]:
         watch(code, times)
+    for runner in [thing for thing in gc.get_objects() if type(thing) is Runner]:
+        runner.look_up()
     seconds(step, count)
     inside = sum(taken for _, taken in times.values())
     rows = [
@@ -93,7 +96,7 @@ def watch(code: Any, times: dict[str, list[float]]) -> None:
     space = {**code.space, "_clock": time.perf_counter, "_add": add}
     exec("\n".join(lines), space)
     for name in code.functions:
-        code.functions[name] = space[name]
+        code.functions[name] = code.guarded(space[name])
 
 
 def called(line: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from tinygrad_edu import nn, no_grad, sigmoid, viz
 from tinygrad_edu.lesson import full_or_quick, show
 
-GAP, HIDDEN = 100, 16
+GAP, HIDDEN = full_or_quick(100, 50), 16
 
 # %% [markdown]
 # The task: the first input is the bit, +1 or -1, at step 0, and at the 100 steps after it noise that is twice as large.
