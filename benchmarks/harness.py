@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 9
 FIRST = WARM + 5  # steps in which plans are recorded, and kernels are made
 SLICE = 0.25  # seconds: how long a contender steps in one round, at least one step
-ONE_STEP = 0.03  # seconds: a slice in which a slow step has a round for itself, and garbage is collected before it
+SLOW = 0.03  # seconds of a step of scalars, from which it has a round for itself: garbage is collected before it
 # Set before anything loads: beside torch's spinning threads, whoever comes next would pay for them.
 QUIET_THREADS = {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -55,8 +55,8 @@ class Row:
         Operations on numbers in the products of matrices and convolutions of one step; 0 if not stated.
     least : float
         Bytes that a step must move at least, if every array is read and written once for each use; 0 if not stated.
-    slice : float
-        Seconds that a contender steps in one round. Before each round garbage is collected.
+    slow : float
+        Seconds of a step from which it has a round for itself. Before each round garbage is collected.
     """
 
     title: str
@@ -68,7 +68,7 @@ class Row:
     goals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     flops: float = 0.0
     least: float = 0.0
-    slice: float = SLICE
+    slow: float = SLICE
 
     def contenders(self) -> dict[str, Make]:
         """All that can run here: ours first."""
@@ -150,8 +150,8 @@ def measure(module: str, name: str, row: Row, rounds: int = ROUNDS) -> dict[str,
         firsts = [worker.ask("first", row.first) for worker in workers]
         agree(workers, row)
         for worker in workers:
-            worker.ask("time", row.slice)  # warm-up, dropped; it finds out how many steps fill a slice
-        taken = [[worker.ask("time", row.slice) for worker in workers] for _ in range(rounds)]
+            worker.ask("time", SLICE, row.slow)  # warm-up, dropped; it finds out how many steps fill a slice
+        taken = [[worker.ask("time", SLICE, row.slow) for worker in workers] for _ in range(rounds)]
     return {
         worker.contender: {"first": first, "times": list(times)}
         for worker, first, times in zip(workers, firsts, zip(*taken, strict=True), strict=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import EAGER, ONE_STEP, SLICE, VARIANTS, Row
+from benchmarks.harness import EAGER, SLICE, SLOW, VARIANTS, Row
 
 FIGURES, PAGE = (Path(__file__).with_name(name) for name in ("results.json", "RESULTS.md"))
 PACKAGES = ("numpy", "numba", "torch", "jax", "keras", "autograd", "mygrad", "micrograd")
@@ -78,7 +78,7 @@ def page(figures: Mapping[str, Any]) -> str:
             "Written by `make bench`. Each contender runs in a process of its own, in turn with the others; results "
             "(loss and gradients, or how parameters moved) are compared first, and must agree. A ratio is the "
             f"peer's time over ours in the same round (above 1: ours is faster): the median of {rounds} rounds of "
-            f"{SLICE:g} s ({ONE_STEP:g} s for graphs of scalars) or one step, each after a collection of garbage "
+            f"{SLICE:g} s or one step (of scalars: one, from {SLOW:g} s), each after a collection of garbage "
             "(lowest to highest), then the goal: ✓ met, ✗ missed."
         ),
         "",

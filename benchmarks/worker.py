@@ -1,4 +1,4 @@
-"""The process of one contender: reads ``first STEPS``, ``check PATH`` and ``time SECONDS``, answers in JSON."""
+"""The process of one contender: reads ``first STEPS``, ``check PATH`` and ``time SECONDS SLOW``, answers in JSON."""
 
 import gc
 import importlib
@@ -28,7 +28,8 @@ def main(module: str, row: str, contender: str) -> None:
                 np.savez(file, **{key: np.asarray(value) for key, value in check().items()})
         else:
             answer = seconds(step, count)
-            count = max(1, round(float(argument) / answer))
+            slice_, slow = map(float, argument.split())
+            count = 1 if answer >= slow else max(1, round(slice_ / answer))
         print(json.dumps(answer), flush=True)
 
 

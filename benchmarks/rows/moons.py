@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import ours as engine
-from benchmarks.harness import EAGER, NUMBA, NUMPY, ONE_STEP, Row
+from benchmarks.harness import EAGER, NUMBA, NUMPY, SLOW, Row
 from tinygrad_edu.nn.data import moons
 
 RATE = 0.01
@@ -66,11 +66,14 @@ def _made(step: Callable[[], Any], parameters: Any) -> Any:
     return kept, check
 
 
-def ours(compiled: bool) -> Any:
-    """`tinygrad_edu`, written scalar by scalar; compiled: the whole step."""
+def ours(compiled: bool, lifted: bool = True) -> Any:
+    """`tinygrad_edu`, written scalar by scalar; compiled: the whole step, lifted into arrays or as a tape."""
     from tinygrad_edu import Value, nn
+    from tinygrad_edu.compiler.lift import lifting
     from tinygrad_edu.nn.step import CompiledStep
 
+    if not lifted:
+        lifting.FEWEST = sys.maxsize  # no program has so many scalar steps that lifting would pay
     model = nn.MLP(2, [16, 16, 1], rng=random.Random(1337))
     loss_of = _loss_of(Value, model)
     if not compiled:
@@ -78,14 +81,11 @@ def ours(compiled: bool) -> Any:
     return _made(CompiledStep(loss_of, nn.SGD(model.parameters(), lr=RATE)), model.parameters())
 
 
-def function(lifted: bool) -> Any:
+def function() -> Any:
     """`tinygrad_edu`, the loss compiled, and nothing else changed in the demo's loop."""
     import tinygrad_edu
-    from tinygrad_edu.compiler.lift import lifting
     from tinygrad_edu.nn import MLP
 
-    if not lifted:
-        lifting.FEWEST = sys.maxsize  # no program has so many scalar steps that lifting would pay
     model = MLP(2, [16, 16, 1], rng=random.Random(1337))
     return _written_out(tinygrad_edu.compile(_loss_of(tinygrad_edu.Value, model)), model)
 
@@ -107,24 +107,24 @@ ROWS = {
         {"micrograd": micrograd},
         tolerance=1e-9,
         exact=("first loss",),
-        slice=ONE_STEP,
+        slow=SLOW,
         goals={"micrograd": {NUMBA: 20_000, NUMPY: 5_000, EAGER: 8}},
     ),
     "tape": Row(
         "the same, compiled: as a tape",
-        {variant: partial(function, False) for variant in (NUMBA, NUMPY)},
+        dict.fromkeys((NUMBA, NUMPY), partial(ours, True, False)),
         {"micrograd": micrograd},
         tolerance=1e-9,
         exact=("first loss",),
-        slice=ONE_STEP,
+        slow=SLOW,
         goals={"micrograd": {NUMBA: 1_500, NUMPY: 40}},
     ),
     "function": Row(
         "the same, the loss alone compiled: compile(f), backward()",
-        {variant: partial(function, True) for variant in (NUMBA, NUMPY)},
+        dict.fromkeys((NUMBA, NUMPY), function),
         {"micrograd": micrograd},
         tolerance=1e-9,
         exact=("first loss",),
-        slice=ONE_STEP,
+        slow=SLOW,
     ),
 }

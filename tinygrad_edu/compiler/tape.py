@@ -109,7 +109,10 @@ class Tape:
         for short, runs in groupby(self.runs, key=lambda run: run[2] - run[1] < SHORT):
             for some in [[*runs]] if short else ([run] for run in runs):
                 steps = self.code[some[0][1] : some[-1][2]]
-                pieces.append(_Piece(not short, self.first + some[0][1], steps))
+                rules = self.table[some[0][0]].along
+                assert rules is not None
+                alone = rules[0] if rules[1] is None else None
+                pieces.append(_Piece(not short, self.first + some[0][1], steps, alone))
         return pieces
 
     def forward(self, inputs: Sequence[float]) -> float:
@@ -136,12 +139,16 @@ class Tape:
         g = [0.0] * len(v)
         g[self.output] = seed
         for piece in reversed(self._pieces):
-            if piece.read_a is not None and piece.read_b is not None and piece.code in (ADD, MULTIPLY):
+            if piece.read_a is not None and piece.read_b is not None and (piece.code in (ADD, MULTIPLY) or piece.one):
                 ups = g[piece.start : piece.stop]
                 if piece.code == ADD:
                     for i, j, u in zip(piece.a, piece.b, ups, strict=True):
                         g[i] += u
                         g[j] += u
+                elif piece.one:
+                    rule, outs = table[piece.code], v[piece.start : piece.stop]
+                    for i, c in zip(piece.a, _slopes(piece.one, rule, ups, outs, piece.read_a(v)), strict=True):
+                        g[i] += c
                 else:
                     for i, j, u, x, y in zip(piece.a, piece.b, ups, piece.read_a(v), piece.read_b(v), strict=True):
                         g[i] += u * y
@@ -167,11 +174,15 @@ class Tape:
 
 
 class _Piece:
-    """Some steps of a tape: a run of one operation, or (then `read_a` and `read_b` are None) any."""
+    """Some steps of a tape: a run of one operation, or (then `read_a` and `read_b` are None) any.
 
-    __slots__ = ("a", "b", "code", "read_a", "read_b", "start", "steps", "stop")
+    `one` is the rule of an operation of one number.
+    """
 
-    def __init__(self, is_run: bool, start: int, steps: list[tuple[int, int, int]]) -> None:
+    __slots__ = ("a", "b", "code", "one", "read_a", "read_b", "start", "steps", "stop")
+
+    def __init__(self, is_run: bool, start: int, steps: list[tuple[int, int, int]], one: Any) -> None:
+        self.one = one
         self.code, self.steps = steps[0][0], steps
         self.start, self.stop = start, start + len(steps)
         self.a, self.b = [i for _, i, _ in steps], [j for _, _, j in steps]
@@ -193,6 +204,17 @@ def _forward(op: Elementwise) -> Callable[[float, float], float]:
 
         return one
     return lambda x, y: float(op.compute(x, y))
+
+
+def _slopes(one: Any, rule: Callable[..., Any], *numbers: Sequence[float]) -> list[float]:
+    """What a run of an operation of one number contributes: by its rule as it is, where that gives floats."""
+    try:
+        found = [*map(one, *numbers)]
+    except (ArithmeticError, ValueError):
+        found = []
+    if {*map(type, found)} == {float}:
+        return found
+    return [rule(g, out, x, x)[0] for g, out, x in zip(*numbers, strict=True)]
 
 
 def _backward(op: Elementwise) -> Callable[[float, float, float, float], tuple[Any, Any]]:
