@@ -31,8 +31,8 @@ def library(monkeypatch):
 
 def test_a_plan_of_small_products_runs_on_one_thread(library):
     fast = compile(lambda x, w: np.sum(x @ w), jit=False)
-    w = Value(np.ones((3, 2)))
-    loss = fast(np.ones((4, 3)), w)
+    w = Value(np.ones((30, 64)))
+    loss = fast(np.ones((64, 30)), w)
     assert library.threads == 8
     assert library.seen == [1, 8]
     loss.backward()
@@ -40,11 +40,17 @@ def test_a_plan_of_small_products_runs_on_one_thread(library):
 
 
 @pytest.mark.parametrize(
-    "f", [lambda x: np.sum(x * 2.0), lambda x: np.sum((x @ x) @ (x @ x))], ids=["no products", "large products"]
+    ("f", "size"),
+    [
+        (lambda x: np.sum(x * 2.0), 64),
+        (lambda x: np.sum((x @ x) @ (x @ x)), 64),
+        (lambda x: x @ x, 8),
+    ],
+    ids=["no products", "much to do", "a product that is never shared"],
 )
-def test_other_plans_have_the_threads_that_are_there(f, library, monkeypatch):
-    monkeypatch.setattr(blas, "FEW", 1000)
-    compile(f, jit=False)(Value(np.eye(8)))
+def test_other_plans_have_the_threads_that_are_there(f, size, library, monkeypatch):
+    monkeypatch.setattr(blas, "FEW", 1e6)
+    compile(f, jit=False)(Value(np.eye(size)))
     assert library.seen == []
 
 
@@ -86,7 +92,7 @@ def test_one_thread_stays_one(library):
 
 def test_explain_says_so(library):
     fast = compile(lambda x: x @ x, jit=False)
-    fast(Value(np.eye(4)))
+    fast(Value(np.eye(64)))
     assert "products: on one thread" in fast.explain()
 
 

@@ -20,6 +20,7 @@ from tinygrad_edu.compiler.cost import flops_of
 from tinygrad_edu.compiler.program import Step
 
 FEW = 8e7  # operations on numbers of a plan whose products are done on one thread: some 0.7 ms
+SHARED = 2e5  # operations of a product that may be shared with another core; smaller ones never are
 PLACES = ("../numpy.libs/libscipy_openblas*", ".dylibs/libscipy_openblas*")  # beside NumPy: Linux and Windows, macOS
 SUFFIXES = ("", "64_")
 
@@ -93,6 +94,7 @@ def found() -> Threads | None:
 
 def on_one_thread(steps: Sequence[Step]) -> Threads | None:
     """What runs these steps with their products on one thread; None where they are large, or it is not known how."""
-    if not any(step.op.name == "matmul" for step in steps) or sum(map(flops_of, steps)) > FEW:
+    shared = any(step.op.name == "matmul" and flops_of(step) > SHARED for step in steps)
+    if not shared or sum(map(flops_of, steps)) > FEW:
         return None
     return found()

@@ -123,8 +123,8 @@ def _assemble(step: Step, bind: Bind, xs: Sequence[str], out: str) -> list[str]:
     first = [] if step.params["cover"] == "all" else [f"{out}.fill(0)"]
     places = [f"{out}[{bind(_open(place), 'place')}]" for place in step.params["places"]]
     if step.params["cover"] not in (None, "again") and step.out.dtype.kind == "f":  # type: ignore[union-attr]
-        add = bind(np.add, "add")  # to zeros, which -0.0 does not survive
-        return [*first, *(f"{add}({x}, 0, {place})" for x, place in zip(xs, places, strict=True))]
+        add, zero = bind(np.add, "add"), bind(np.zeros((), step.out.dtype), "zero")  # which -0.0 does not survive
+        return [*first, *(f"{add}({x}, {zero}, {place})" for x, place in zip(xs, places, strict=True))]
     sign = "+=" if step.params["cover"] in (None, "again") else "="
     return [*first, *(f"{place} {sign} {x}" for x, place in zip(xs, places, strict=True))]
 
