@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from operator import is_
 from typing import Any, NoReturn
 
 import numpy as np
@@ -226,9 +225,13 @@ class Run:
 
     def _refuse_replaced(self) -> None:
         """Raise if a Value has been given other data since the call: the function's own rules would see those."""
-        recording, feeds, rest = self.plan.recording, self.feeds, iter(self.wrt)
-        if all(map(is_, [feeds[i] for i in recording.wrt], [node.data for node in self.wrt])):
+        recording, feeds = self.plan.recording, self.feeds
+        for i, node in zip(recording.wrt, self.wrt, strict=False):
+            if node.data is not feeds[i]:  # of packed scalars, always
+                break
+        else:
             return
+        rest = iter(self.wrt)
         for i in recording.wrt:
             source = recording.sources[i]
             if isinstance(source, Packed):
