@@ -2,12 +2,15 @@
 
 import dataclasses
 import importlib
+import io
 import pkgutil
+import sys
+import types
 
 import numpy as np
 import pytest
 
-from benchmarks import report, rows, studies
+from benchmarks import report, rows, studies, worker
 from benchmarks.harness import EAGER, NUMBA, NUMPY, VARIANTS, Row, agree, workers_of
 from benchmarks.profile import called, compiled
 from benchmarks.studies import growth, limits, memory
@@ -117,3 +120,17 @@ def test_the_profile_of_a_compiled_step_adds_up_lines_by_what_they_call(capsys, 
     compiled(step, least=0.01)
     assert "| matmul | 5 |" in capsys.readouterr().out
     assert called("v3 = getitem(v2)") == "getitem"
+
+
+def test_a_slow_step_has_a_round_for_itself_and_others_fill_it(monkeypatch, capsys):
+    counts = []
+    rows = types.ModuleType("rows")
+    rows.ROWS = {"row": types.SimpleNamespace(contenders=lambda: {"torch": lambda: (None, None)})}
+    monkeypatch.setitem(sys.modules, "rows", rows)
+    monkeypatch.setattr(worker, "seconds", lambda _, count: counts.append(count) or 0.002)
+    for slow, expected in ((1.0, [1, 20]), (0.001, [1, 1])):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"time 0.04 {slow}\n" * 2))
+        worker.main("rows", "row", "torch")
+        assert counts == expected
+        counts.clear()
+    assert capsys.readouterr().out.splitlines() == ["0.002"] * 4

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_edu
 from tinygrad_edu.compiler.compiled import compile
 from tinygrad_edu.compiler.explain import bytes_text
 from tinygrad_edu.compiler.record import record_call
-from tinygrad_edu.compiler.tape import Tape, fits
+from tinygrad_edu.compiler.tape import SHORT, Tape, fits
 from tinygrad_edu.errors import CompileError
 from tinygrad_edu.value import Value
 
@@ -48,6 +49,29 @@ def test_where_python_would_raise_the_tape_says_what_numpy_says():
         assert tape.forward([0.0]) == np.inf
         assert np.isneginf(tape.backward()[0])
         assert tape.forward([1000.0]) == np.inf
+
+
+@pytest.mark.parametrize("function", [np.tanh, np.log, np.arcsin, np.sqrt, tinygrad_edu.relu])
+@pytest.mark.parametrize("odd", [0.25, 0.0, -0.5, 2.0])
+def test_a_run_of_one_operation_has_the_gradients_of_each_step_also_where_python_would_raise(function, odd):
+    numbers = [0.1 + 0.05 * k for k in range(SHORT + 2)]
+    xs = [Value(number) for number in numbers]
+
+    def f() -> Any:
+        total: Any = xs[0] * 1.0
+        for k, one in enumerate([function(x * 1.0) for x in xs]):
+            total = total + (k + 1.0) * one
+        return total
+
+    tape, sources = taped(f)
+    assert any(piece.one is not None and piece.read_a is not None for piece in tape._pieces)
+    xs[3].data = odd
+    with np.errstate(all="ignore"):
+        out = f()
+        out.backward()
+        found = tape.forward([source.data for source in sources])
+        np.testing.assert_array_equal(found, out.data)
+        np.testing.assert_allclose(tape.backward(), [source.grad for source in sources], rtol=1e-13)
 
 
 def test_a_program_with_arrays_is_refused():

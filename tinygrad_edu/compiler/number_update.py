@@ -97,7 +97,7 @@ class _Untouched:
         raise TypeError("the state is used")
 
     __getattr__ = __getitem__ = __setitem__ = __contains__ = __iter__ = __len__ = __bool__ = __eq__ = __or__ = _refuse
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # a method of others, and here none
 
 
 def _keeps_state(rule: Callable[..., Any], options: Mapping[str, Any]) -> bool:
